@@ -1,0 +1,27 @@
+"""The Celery application and the beat schedule.
+
+Every slot is safe to run twice: work is claimed by conditional UPDATE, so several beats do no harm.
+"""
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "inventory_project.settings")
+
+app = Celery("holdfast")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+app.conf.beat_schedule = {
+    # An effect whose message was lost is found at most this long after it fell due.
+    "sweep-effects": {"task": "inventory.tasks.sweep_effects", "schedule": 2.0},
+    # A supplier's full snapshot starts at most this long after its interval has passed.
+    "start-due-snapshots": {"task": "inventory.tasks.start_due_snapshots", "schedule": 2.0},
+    # A claim whose worker died is read back at most this long after its lease ended.
+    "resolve-expired-claims": {"task": "inventory.tasks.resolve_expired_claims", "schedule": 5.0},
+    # Expired holds free their units at most this long after their deadline, sold or not.
+    "expire-holds": {"task": "inventory.tasks.expire_holds", "schedule": 10.0},
+    # Done effects are kept for a week as evidence, then deleted.
+    "purge-effects": {"task": "inventory.tasks.purge_effects", "schedule": 3600.0},
+}

@@ -1,0 +1,7 @@
+"""Facts about orders, sent once each, after the commit that made them true."""
+
+from django.dispatch import Signal
+
+# lanes: [(effect kind, supplier id or None), …] that the commit wrote effects for.
+order_placed = Signal()
+order_cancelled = Signal()

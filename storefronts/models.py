@@ -1,0 +1,45 @@
+"""Who may ask: storefronts and their API keys."""
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from rest_framework_api_key.models import AbstractAPIKey
+
+
+class Scope(models.TextChoices):
+    """What a key may do."""
+
+    STOCK_READ = "stock:read"
+    ORDERS_READ = "orders:read"
+    ORDERS_WRITE = "orders:write"
+
+
+class Storefront(models.Model):
+    """One sales channel of the merchant; orders belong to the storefront whose key placed them."""
+
+    slug = models.SlugField(unique=True)
+    name = models.CharField(max_length=200)
+    active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["slug"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def every_scope() -> list[str]:
+    """The scopes of a key that may do everything."""
+    return [str(scope) for scope in Scope.values]
+
+
+class ApiKey(AbstractAPIKey):
+    """A key of a storefront: prefix and hash are stored, the key itself is shown once."""
+
+    storefront = models.ForeignKey(Storefront, on_delete=models.PROTECT, related_name="keys")
+    scopes = ArrayField(models.CharField(max_length=20, choices=Scope), default=every_scope)
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta(AbstractAPIKey.Meta):
+        verbose_name = "API key"
+        verbose_name_plural = "API keys"

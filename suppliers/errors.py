@@ -1,0 +1,51 @@
+"""Why a supplier could not be read.  The core decides by these types alone."""
+
+
+class SupplierError(Exception):
+    """The supplier could not be used; stock stays as it was."""
+
+    retry_after: float | None = None  # seconds
+
+
+class Throttled(SupplierError):
+    """The supplier asks us to slow down; retry after the given time."""
+
+    def __init__(self, detail: str, retry_after: float | None = None) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
+
+
+class Transient(SupplierError):
+    """The supplier failed on its side; retry later."""
+
+
+class CircuitOpen(Transient):
+    """The supplier failed too often just now; it is left alone until the breaker closes."""
+
+
+class UpstreamTimeout(Transient):
+    """The supplier did not answer in time.  sent: the request had left, so it may have taken effect."""
+
+    def __init__(self, detail: str, *, sent: bool) -> None:
+        super().__init__(detail)
+        self.sent = sent
+
+
+class AuthExpired(SupplierError):
+    """The supplier does not accept our credentials any more; renew them in the admin."""
+
+
+class Forbidden(SupplierError):
+    """The supplier refuses this call to us; check the permissions of the credentials."""
+
+
+class Malformed(SupplierError):
+    """The answer is not what the configuration describes; nothing was applied."""
+
+    def __init__(self, detail: str, evidence: str = "") -> None:
+        super().__init__(detail)
+        self.evidence = evidence
+
+
+class NotConfigured(SupplierError):
+    """The supplier's configuration does not say how to do this; complete it in the admin."""

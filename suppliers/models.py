@@ -1,0 +1,110 @@
+"""Who supplies goods, how to talk to them, and how far their numbers are believed."""
+
+import pgtrigger
+from django.core.validators import MinValueValidator
+from django.db import models
+from simple_history.models import HistoricalRecords
+
+
+class Supplier(models.Model):
+    """One upstream: its adapter, its secrets, and the policy that its numbers pass through."""
+
+    slug = models.SlugField(unique=True)
+    name = models.CharField(max_length=200)
+    adapter = models.CharField(max_length=40, default="rest", help_text="The adapter that speaks this supplier's API.")
+    config = models.JSONField(default=dict, blank=True, help_text="The adapter's configuration; see docs/suppliers.md.")
+    credentials = models.BinaryField(default=bytes, blank=True, editable=False)  # encrypted; see suppliers.credentials
+    enabled = models.BooleanField(default=True, help_text="Off: it is not read, and nothing of it can be sold.")
+    stop_selling = models.BooleanField(default=False, help_text="Nothing of this supplier is sold while this is on.")
+    auto_offer = models.BooleanField(
+        default=True, help_text="An upstream code that equals exactly one SKU's is offered for it without asking."
+    )
+
+    # Trust: from the reported number to the sellable one.
+    buffer = models.PositiveIntegerField(default=0, help_text="Units held back from every reported number.")
+    stale_after_seconds = models.PositiveIntegerField(
+        default=900, help_text="Older numbers are marked stale.", validators=[MinValueValidator(1)]
+    )
+    expire_after_seconds = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Older numbers count as 0. Empty: never.", validators=[MinValueValidator(1)]
+    )
+    settlement_lag_seconds = models.PositiveIntegerField(
+        default=60, help_text="The most that this supplier's numbers lie behind its own orders."
+    )
+
+    # Snapshots.
+    snapshot_interval_seconds = models.PositiveIntegerField(default=900, validators=[MinValueValidator(1)])
+    min_row_ratio = models.DecimalField(
+        max_digits=4,
+        decimal_places=3,
+        default=0.8,
+        help_text="A snapshot with a smaller share of the last one's rows is refused.",
+    )
+    missing_after = models.PositiveSmallIntegerField(
+        default=3,
+        help_text="A row counts as 0 after so many complete snapshots without it.",
+        validators=[MinValueValidator(1)],
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    history = HistoricalRecords(excluded_fields=["credentials"])
+
+    class Meta:
+        ordering = ["slug"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(min_row_ratio__gte=0, min_row_ratio__lte=1), name="supplier_min_row_ratio"
+            ),
+            models.CheckConstraint(condition=models.Q(missing_after__gte=1), name="supplier_missing_after"),
+            models.CheckConstraint(
+                condition=models.Q(expire_after_seconds__isnull=True)
+                | models.Q(expire_after_seconds__gte=models.F("stale_after_seconds")),
+                name="supplier_expires_after_stale",
+                violation_error_message="A number expires after it is stale, not before.",
+            ),
+        ]
+        triggers = [
+            # A switch of one supplier changes millions of answers at once: caches compare this epoch instead.
+            pgtrigger.Trigger(
+                name="bump_policy_epoch",
+                when=pgtrigger.After,
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Condition(
+                    "OLD.enabled IS DISTINCT FROM NEW.enabled"
+                    " OR OLD.stop_selling IS DISTINCT FROM NEW.stop_selling"
+                    " OR OLD.stale_after_seconds IS DISTINCT FROM NEW.stale_after_seconds"
+                    " OR OLD.expire_after_seconds IS DISTINCT FROM NEW.expire_after_seconds"
+                ),
+                func=(
+                    "INSERT INTO suppliers_switchboard (id, stop_selling, epoch) VALUES (1, false, 2)"
+                    " ON CONFLICT (id) DO UPDATE SET epoch = suppliers_switchboard.epoch + 1; RETURN NULL;"
+                ),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Switchboard(models.Model):
+    """The one row of switches for everything, and the epoch that cached answers are compared with."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    stop_selling = models.BooleanField(default=False, help_text="Nothing at all is sold while this is on.")
+    epoch = models.BigIntegerField(default=1, editable=False)
+
+    class Meta:
+        verbose_name_plural = "switchboard"
+        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="switchboard_is_one_row")]
+        triggers = [
+            pgtrigger.Trigger(
+                name="bump_epoch",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Condition("OLD.stop_selling IS DISTINCT FROM NEW.stop_selling"),
+                func="NEW.epoch = OLD.epoch + 1; RETURN NEW;",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return "Switchboard"

@@ -1,0 +1,146 @@
+"""What upstream says, in our words: the vocabulary every adapter speaks and the core decides by."""
+
+import enum
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Protocol
+
+Json = dict[str, Any] | list[Any] | str | int | float | bool | None
+
+
+class Capability(enum.Flag):
+    """What an adapter, as configured, can do."""
+
+    SNAPSHOT = enum.auto()
+    FETCH = enum.auto()
+    CONFIRM = enum.auto()
+    READBACK = enum.auto()
+    CANCEL = enum.auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """One upstream row, and the code it carried when we last saw it."""
+
+    uid: str
+    sku: str
+    location: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StockRow:
+    """One upstream row.  available: whole units, None = "not counted", which is not 0."""
+
+    uid: str
+    sku: str
+    raw_sku: str
+    location: str
+    available: int | None
+    components: Mapping[str, Decimal] = field(default_factory=dict)
+    upstream_updated_at: datetime | None = None
+    lot: int = 1
+    min_order: int = 1
+    flags: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a snapshot.  cursor: where the next page starts, None on the proven last one.
+
+    age: seconds by which the source itself says that its rows are older than the request (Age, Date − Last-Modified);
+    a duration, because the source's clock is not ours.
+    """
+
+    rows: list[StockRow]
+    cursor: Json
+    total: int | None
+    age: float = 0.0
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FetchResult:
+    """A direct read.  missing: upstream says these do not exist.  unanswered: it said nothing of them.  age: as for Page."""
+
+    rows: list[StockRow]
+    missing: list[Ref]
+    unanswered: list[Ref]
+    age: float = 0.0
+
+
+class Outcome(enum.StrEnum):
+    """What became of an order upstream."""
+
+    ACCEPTED = "accepted"
+    REJECTED_STOCK = "rejected_stock"
+    REJECTED_OTHER = "rejected_other"
+    PARTIAL = "partial"
+    NOT_FOUND = "not_found"  # of a read-back: upstream does not know our reference
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmLine:
+    """quantity: whole units."""
+
+    ref: Ref
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmRequest:
+    """reference: ours, unique per order and supplier; upstream must show it again in a read-back."""
+
+    reference: str
+    lines: Sequence[ConfirmLine]
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmResult:
+    """accepted: uid → units upstream took; empty means "all of them" for ACCEPTED."""
+
+    outcome: Outcome
+    upstream_order: str = ""
+    accepted: Mapping[str, int] = field(default_factory=dict)
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeReport:
+    """What a test of the configuration found, line by line, for a person."""
+
+    ok: bool
+    messages: Sequence[str]
+    page: Page | None = None
+
+
+class Adapter(Protocol):
+    """One supplier's API.  Every method may raise any SupplierError; none changes our stock."""
+
+    capabilities: Capability
+
+    def probe(self) -> ProbeReport:
+        """Try authentication and the first page."""
+        ...
+
+    def snapshot(self, cursor: Json = None) -> Iterator[Page]:
+        """All rows, page by page, from `cursor` (None: the first page)."""
+        ...
+
+    def fetch(self, refs: Sequence[Ref]) -> FetchResult:
+        """Just these rows, now."""
+        ...
+
+    def confirm(self, order: ConfirmRequest) -> ConfirmResult:
+        """Place our order upstream.  A timeout after the body was sent is UNKNOWN, never an exception."""
+        ...
+
+    def readback(self, order: ConfirmRequest) -> ConfirmResult:
+        """What became of an order, asked by our reference."""
+        ...
+
+    def cancel(self, order: ConfirmRequest, upstream_order: str) -> ConfirmResult:
+        """Tell upstream that the order is off."""
+        ...
