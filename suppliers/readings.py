@@ -62,7 +62,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class FetchResult:
-    """A direct read.  missing: upstream says these do not exist.  unanswered: it said nothing of them.  age: as for Page."""
+    """A direct read.  missing: upstream says these do not exist.  unanswered: none of them.  age: as in Page."""
 
     rows: list[StockRow]
     missing: list[Ref]
