@@ -57,7 +57,7 @@ class Sku(models.Model):
     def __str__(self) -> str:
         return self.code
 
-    def save(self, **kwargs: object) -> None:  # type: ignore[override]
+    def save(self, **kwargs: object) -> None:
         """Save what people edit: `version` belongs to the stock writers, and a form may be minutes old."""
         if self.pk and not self._state.adding and kwargs.get("update_fields") is None:
             kwargs["update_fields"] = [

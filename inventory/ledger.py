@@ -1,0 +1,126 @@
+"""Row locks and ledger rows: the one place that locks stock and the one that appends movements."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who moved stock, and in which request or task."""
+
+    actor: str = ""
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """One change of one level.  version: the level's after it."""
+
+    level_id: int
+    version: int
+    cause: str
+    reference: str
+    sellable: tuple[int, int]  # before, after
+    allocated: tuple[int, int]
+    reported: int | None
+
+
+# SKU rows first, all that share a level with the wanted ones, then levels: one order for everyone, no deadlock.
+_LOCK_SKUS_BY_CODE = """
+SELECT id FROM inventory_sku WHERE id IN (
+    SELECT other.sku_id FROM inventory_sku sku
+    JOIN inventory_offer mine ON mine.sku_id = sku.id
+    JOIN inventory_offer other ON other.level_id = mine.level_id
+    WHERE sku.code = ANY(%(codes)s))
+   OR code = ANY(%(codes)s)
+ORDER BY id FOR NO KEY UPDATE
+"""
+_LOCK_LEVELS_BY_CODE = """
+SELECT id FROM inventory_stocklevel WHERE id IN (
+    SELECT offer.level_id FROM inventory_sku sku JOIN inventory_offer offer ON offer.sku_id = sku.id
+    WHERE sku.code = ANY(%(codes)s))
+ORDER BY id FOR NO KEY UPDATE
+"""
+_LOCK_SKUS_BY_LEVEL = """
+SELECT id FROM inventory_sku WHERE id IN (SELECT sku_id FROM inventory_offer WHERE level_id = ANY(%(levels)s))
+ORDER BY id FOR NO KEY UPDATE
+"""
+_LOCK_LEVELS = "SELECT id FROM inventory_stocklevel WHERE id = ANY(%(levels)s) ORDER BY id FOR NO KEY UPDATE"
+_OFFERED = "SELECT sku_id, level_id FROM inventory_offer WHERE level_id = ANY(%(levels)s)"
+
+
+def lock_codes(codes: Sequence[str]) -> None:
+    """Lock these SKUs, every SKU that shares a level with them, and their levels.
+
+    Locks: Sku rows, then StockLevel rows, each in primary-key order.  Requires an open transaction.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK_SKUS_BY_CODE, {"codes": list(codes)})
+        cursor.execute(_LOCK_LEVELS_BY_CODE, {"codes": list(codes)})
+
+
+def lock_levels(level_ids: Sequence[int], *, skip_locked: bool = False) -> set[int]:
+    """Lock these levels and every SKU that is sold from them; the ids that are locked now.
+
+    skip_locked: leave out a level that, or a SKU of which, another transaction holds.
+    Locks: Sku rows, then StockLevel rows, each in primary-key order.  Requires an open transaction.
+    """
+    suffix = " SKIP LOCKED" if skip_locked else ""
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK_SKUS_BY_LEVEL + suffix, {"levels": list(level_ids)})
+        skus = {sku_id for (sku_id,) in cursor.fetchall()}
+        cursor.execute(_OFFERED, {"levels": list(level_ids)})
+        busy = {level_id for sku_id, level_id in cursor.fetchall() if sku_id not in skus}
+        cursor.execute(_LOCK_LEVELS + suffix, {"levels": [pk for pk in level_ids if pk not in busy]})
+        return {level_id for (level_id,) in cursor.fetchall()}
+
+
+def bump_versions(bumps: Mapping[int, int]) -> None:
+    """Raise Sku versions.  bumps: SKU id → by how much.  Requires: the rows are locked."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE inventory_sku sku SET version = sku.version + bump.by"
+            " FROM unnest(%s::bigint[], %s::bigint[]) AS bump(id, by) WHERE sku.id = bump.id",
+            [list(bumps), list(bumps.values())],
+        )
+
+
+def bump_versions_of_levels(level_ids: Sequence[int]) -> list[str]:
+    """Raise the version of every SKU sold from these levels by one; their codes.  Requires: the rows are locked."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE inventory_sku SET version = version + 1"
+            " WHERE id IN (SELECT sku_id FROM inventory_offer WHERE level_id = ANY(%s)) RETURNING code",
+            [list(level_ids)],
+        )
+        return [code for (code,) in cursor.fetchall()]
+
+
+def append(movements: Sequence[Movement], origin: Origin) -> None:
+    """Write movements.  Requires an open transaction in which their levels are locked.
+
+    Raises: IntegrityError if one oversells, skips a version or repeats one.
+    """
+    columns: dict[str, tuple[str, list[Any]]] = {
+        "level_id": ("bigint", [movement.level_id for movement in movements]),
+        "version": ("bigint", [movement.version for movement in movements]),
+        "cause": ("text", [movement.cause for movement in movements]),
+        "reference": ("text", [movement.reference for movement in movements]),
+        "sellable_before": ("int", [movement.sellable[0] for movement in movements]),
+        "sellable_after": ("int", [movement.sellable[1] for movement in movements]),
+        "allocated_before": ("int", [movement.allocated[0] for movement in movements]),
+        "allocated_after": ("int", [movement.allocated[1] for movement in movements]),
+        "reported_after": ("int", [movement.reported for movement in movements]),
+    }
+    arrays = ", ".join(f"%s::{kind}[]" for kind, _ in columns.values())
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO inventory_stockmovement ({', '.join(columns)},"
+            " sellable_delta, allocated_delta, actor, request_id)"
+            " SELECT m.*, m.sellable_after - m.sellable_before, m.allocated_after - m.allocated_before, %s, %s"
+            f" FROM unnest({arrays}) AS m({', '.join(columns)})",
+            [origin.actor, origin.request_id, *(values for _, values in columns.values())],
+        )

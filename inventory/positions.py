@@ -1,0 +1,111 @@
+"""SKUs with the levels that serve them, as the decision and the reads see them.
+
+One SELECT and one way of counting for both, so that a storefront is never shown a number that an order would not get.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+
+from inventory import trust
+
+
+@dataclass(slots=True)
+class Level:
+    """One upstream row.  sellable, allocated: whole units; both may be changed by the decision in memory."""
+
+    id: int
+    supplier_id: int
+    supplier: str
+    reported: int | None
+    sellable: int
+    allocated: int
+    version: int
+    read_at: datetime | None
+    selling: bool
+    policy: trust.Policy
+
+    def free(self, now: datetime) -> int:
+        """Units that an order may take at `now`."""
+        if not (self.selling and trust.is_believed(self.reported, self.read_at, self.policy, now=now)):
+            return 0
+        return max(0, self.sellable - self.allocated)
+
+
+@dataclass(slots=True)
+class Position:
+    """One active SKU and its levels, best first.  epoch: of the policy that `selling` was read under."""
+
+    id: int
+    code: str
+    stop_selling: bool
+    splittable: bool
+    safety_stock: int
+    low_stock_threshold: int
+    version: int
+    epoch: int
+    now: datetime
+    levels: list[Level] = field(default_factory=list)
+
+    def available(self) -> int:
+        """Whole units that may be sold: of all levels together, or of the best one if the SKU must not be split."""
+        if self.stop_selling:
+            return 0
+        free = [level.free(self.now) for level in self.levels]
+        return max(0, (sum(free) if self.splittable else max(free, default=0)) - self.safety_stock)
+
+
+# An unchanged row inherits the age of its supplier's last complete snapshot, unless that snapshot missed it.
+READ_AT = "CASE WHEN level.misses = 0 THEN GREATEST(level.read_at, feed.complete_as_of) ELSE level.read_at END"
+
+_SELECT = f"""
+SELECT sku.id, sku.code, sku.stop_selling OR COALESCE(board.stop_selling, false), sku.splittable, sku.safety_stock,
+       sku.low_stock_threshold, sku.version, COALESCE(board.epoch, 1), clock_timestamp(),
+       level.id, supplier.id, supplier.slug, level.reported, level.sellable, level.allocated, level.version, {READ_AT},
+       supplier.enabled AND NOT supplier.stop_selling,
+       supplier.buffer, supplier.stale_after_seconds, supplier.expire_after_seconds
+FROM inventory_sku sku
+LEFT JOIN suppliers_switchboard board ON board.id = 1
+LEFT JOIN inventory_offer offer ON offer.sku_id = sku.id
+LEFT JOIN inventory_stocklevel level ON level.id = offer.level_id
+LEFT JOIN suppliers_supplier supplier ON supplier.id = level.supplier_id
+LEFT JOIN inventory_feed feed ON feed.supplier_id = level.supplier_id
+WHERE sku.active AND {{condition}}
+ORDER BY sku.code, offer.priority, offer.id
+"""
+_BY_CODE = _SELECT.format(condition="sku.code = ANY(%s)")
+_BY_PAGE = _SELECT.format(
+    condition="sku.code IN (SELECT code FROM inventory_sku WHERE active AND code > %s ORDER BY code LIMIT %s)"
+)
+
+
+def load(codes: Sequence[str]) -> dict[str, Position]:
+    """Active SKUs by code, as of this statement.  Unknown codes are left out."""
+    with connection.cursor() as cursor:
+        cursor.execute(_BY_CODE, [list(codes)])
+        return _assemble(cursor.fetchall())
+
+
+def load_page(after: str, limit: int) -> list[Position]:
+    """The next `limit` active SKUs by code, after the code `after`."""
+    with connection.cursor() as cursor:
+        cursor.execute(_BY_PAGE, [after, limit])
+        return list(_assemble(cursor.fetchall()).values())
+
+
+def _assemble(rows: Iterable[tuple[Any, ...]]) -> dict[str, Position]:
+    positions: dict[str, Position] = {}
+    # A level that serves several SKUs is one object, so that the decision takes each unit once.
+    levels: dict[int, Level] = {}
+    for row in rows:
+        position = positions.get(row[1]) or positions.setdefault(row[1], Position(*row[:9]))
+        if row[9] is None:
+            continue
+        level = levels.get(row[9])
+        if level is None:
+            level = levels[row[9]] = Level(*row[9:18], trust.Policy(*row[18:21]))
+        position.levels.append(level)
+    return positions
