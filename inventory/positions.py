@@ -106,6 +106,6 @@ def _assemble(rows: Iterable[tuple[Any, ...]]) -> dict[str, Position]:
             continue
         level = levels.get(row[9])
         if level is None:
-            level = levels[row[9]] = Level(*row[9:18], trust.Policy(*row[18:21]))
+            level = levels[row[9]] = Level(*[*row[9:18], trust.Policy(*row[18:21])])
         position.levels.append(level)
     return positions

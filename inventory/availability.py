@@ -1,0 +1,184 @@
+"""How many can be sold: computed from the ledger's positions, served from the cache; writes neither side of stock."""
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from threading import Lock as Mutex
+
+import orjson
+import structlog
+from django.db import connection
+from django.db.utils import DatabaseError
+
+from inventory import cache, positions, trust
+from inventory.positions import Position
+
+log = structlog.get_logger(__name__)
+
+_EPOCH_SECONDS = 0.5  # a policy switch acts on cached answers within a second
+
+
+@dataclass(frozen=True, slots=True)
+class Availability:
+    """What a storefront is told of one SKU.
+
+    as_of: the oldest contributing reading.  stale_at: from when it is to be called stale.  valid_until: when age alone
+    changes `available`.  All aware UTC.  epoch: the policy epoch it was computed under.
+    """
+
+    sku: str
+    available: int
+    status: str
+    as_of: datetime | None
+    stale_at: datetime | None
+    valid_until: datetime | None
+    version: int
+    epoch: int
+
+    def is_stale(self, now: datetime) -> bool:
+        """Whether the number is older than its supplier's policy allows without a mark."""
+        return self.stale_at is None or now >= self.stale_at
+
+
+def of(position: Position) -> Availability:
+    """The answer for one position, as of its own instant."""
+    believed = [
+        level
+        for level in position.levels
+        if level.selling and trust.is_believed(level.reported, level.read_at, level.policy, now=position.now)
+    ]
+    available = position.available()
+    read = [(level.read_at, level.policy) for level in believed if level.read_at is not None]
+    ends = [end for end in (trust.expires_at(read_at, policy) for read_at, policy in read) if end is not None]
+    return Availability(
+        sku=position.code,
+        available=available,
+        status=_status(position, available, known=bool(believed)),
+        as_of=min((read_at for read_at, _ in read), default=None),
+        stale_at=min((trust.stale_at(read_at, policy) for read_at, policy in read), default=None),
+        valid_until=min(ends, default=None),
+        version=position.version,
+        epoch=position.epoch,
+    )
+
+
+def _status(position: Position, available: int, *, known: bool) -> str:
+    if not known and not position.stop_selling:
+        return "unknown"
+    if available == 0:
+        return "out_of_stock"
+    return "low_stock" if available <= position.low_stock_threshold else "in_stock"
+
+
+def read(codes: Sequence[str], *, allow_cached: bool = True, min_version: int = 0) -> dict[str, Availability]:
+    """Answers by code; unknown and inactive SKUs are left out.
+
+    allow_cached: the answer may come from the cache.  min_version: at least as new as this
+    version, for reading one's own write.  With Redis away everything is read from PostgreSQL.
+    """
+    wanted = list(dict.fromkeys(codes))
+    answers: dict[str, Availability] = {}
+    if allow_cached:
+        entries, _ = cache.get(wanted) if wanted else ({}, True)
+        epoch, now = current_epoch(), datetime.now(UTC)
+        for code, value in entries.items():
+            answer = _decode(code, value)
+            expired = answer.valid_until is not None and now >= answer.valid_until
+            if answer.epoch == epoch and answer.version >= min_version and not expired:
+                answers[code] = answer
+    missing = [code for code in wanted if code not in answers]
+    if missing:
+        answers |= _read_through(missing) if allow_cached else _load(missing)
+    return answers
+
+
+def read_page(after: str, limit: int) -> list[Availability]:
+    """The next `limit` active SKUs in ascending order of code, after the code `after`."""
+    return [of(position) for position in positions.load_page(after, limit)]
+
+
+def tombstone(codes: Iterable[str]) -> str:
+    """Call before the COMMIT that changes these SKUs; the token for `publish`."""
+    return cache.tombstone(codes)
+
+
+def publish(changed: Iterable[Position], token: str) -> None:
+    """Call after the COMMIT, with the positions as committed."""
+    cache.publish({p.code: (p.version, _encode(of(p))) for p in changed}, token)
+
+
+def invalidate(codes: Sequence[str]) -> bool:
+    """Forget cached answers, so that the next read asks the database; False if Redis could not be reached."""
+    return cache.drop(codes)
+
+
+def _load(codes: Sequence[str]) -> dict[str, Availability]:
+    return {code: of(position) for code, position in positions.load(codes).items()}
+
+
+def _read_through(codes: Sequence[str]) -> dict[str, Availability]:
+    # The lease comes before the SELECT: whoever commits after that revokes it, so this fill cannot land.
+    leases = cache.lease(codes)
+    answers = _load(codes)
+    if leases:
+        cache.fill({code: (answer.version, _encode(answer)) for code, answer in answers.items()}, leases)
+    return answers
+
+
+class _Epoch:
+    """The policy epoch as this process last saw it, and when."""
+
+    def __init__(self) -> None:
+        self.value = 0
+        self.read_at = float("-inf")
+        self.mutex = Mutex()
+
+
+_epoch = _Epoch()
+
+
+def current_epoch() -> int:
+    """The policy epoch, at most half a second old; the last one known while the database is away."""
+    now = time.monotonic()
+    if now - _epoch.read_at < _EPOCH_SECONDS or not _epoch.mutex.acquire(blocking=False):
+        return _epoch.value
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT epoch FROM suppliers_switchboard WHERE id = 1")
+            row = cursor.fetchone()
+        _epoch.value, _epoch.read_at = (row[0] if row else 1), now
+    except DatabaseError as error:
+        log.warning("policy_epoch_unread", error=str(error))
+    finally:
+        _epoch.mutex.release()
+    return _epoch.value
+
+
+def _timestamp(at: datetime | None) -> float | None:
+    return None if at is None else at.timestamp()
+
+
+def _moment(timestamp: float | None) -> datetime | None:
+    return None if timestamp is None else datetime.fromtimestamp(timestamp, UTC)
+
+
+def _encode(answer: Availability) -> bytes:
+    return orjson.dumps(
+        [
+            answer.available,
+            answer.status,
+            _timestamp(answer.as_of),
+            _timestamp(answer.stale_at),
+            _timestamp(answer.valid_until),
+            answer.version,
+            answer.epoch,
+        ]
+    )
+
+
+def _decode(code: str, value: bytes) -> Availability:
+    available, status, as_of, stale_at, valid_until, version, epoch = orjson.loads(value)
+    return Availability(
+        code, available, status, _moment(as_of), _moment(stale_at), _moment(valid_until), version, epoch
+    )

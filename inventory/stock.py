@@ -1,0 +1,206 @@
+"""DEDUCTION LAYER: takes units for orders and holds and gives them back; the sole writer of `allocated`.
+
+Opens no transaction: every function requires the caller's, and the caller decides what commits with it.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db import connection
+from django.db.models import QuerySet
+from django.db.models.functions import Now
+
+from inventory import effects, ledger, positions
+from inventory.ledger import Movement, Origin
+from inventory.models import Allocation, Effect, StockMovement
+from inventory.positions import Position
+from inventory.sourcing import Take
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """Takes of one order or hold.  expires_at: of a hold; None makes it an order's."""
+
+    reference: str
+    takes: Sequence[Take]
+    expires_at: datetime | None = None
+
+
+@dataclass(slots=True)
+class Released:
+    """What a release did.  lanes: the effects it wrote, as (kind, supplier id)."""
+
+    codes: list[str] = field(default_factory=list)
+    lanes: list[tuple[str, int | None]] = field(default_factory=list)
+
+
+def lock(codes: Sequence[str]) -> dict[str, Position]:
+    """Lock the SKUs and their levels, free the holds that are due, and read them again.
+
+    Locks: Sku rows, then StockLevel rows, each in primary-key order.  Requires an open transaction.
+    """
+    ledger.lock_codes(codes)
+    current = positions.load(codes)
+    level_ids = {level.id for position in current.values() for level in position.levels}
+    if _release_due_holds(level_ids):
+        current = positions.load(codes)
+    return current
+
+
+def allocate(
+    promises: Sequence[Promise], current: Mapping[str, Position], origin: Origin
+) -> dict[tuple[str, str], int]:
+    """Write what the decision took: allocations, movements, levels and versions.
+
+    current: the positions that `lock` returned and `sourcing.decide` has counted the takes in; versions rise here.
+    Returns (reference, sku) → the SKU's version after that order.
+    Raises: IntegrityError if the rows were not locked and somebody else took the units.
+    """
+    versions = _raise_versions(promises, current)
+    takes = [(promise, take) for promise in promises for take in promise.takes]
+    _insert_allocations(takes, current)
+    levels = {take.level.id: take.level for _, take in takes}
+    taken = Counter[int]()
+    for _, take in takes:
+        taken[take.level.id] += take.quantity
+    running = {level_id: level.allocated - taken[level_id] for level_id, level in levels.items()}
+    movements = []
+    for promise, take in takes:
+        level, before = take.level, running[take.level.id]
+        level.version += 1
+        running[level.id] = before + take.quantity
+        movements.append(
+            Movement(
+                level.id,
+                level.version,
+                StockMovement.Cause.ALLOCATE,
+                promise.reference,
+                (level.sellable, level.sellable),
+                (before, running[level.id]),
+                level.reported,
+            )
+        )
+    _update_levels({level.id: (level.allocated, level.version) for level in levels.values()})
+    ledger.append(movements, origin)
+    return versions
+
+
+def release(reference: str, origin: Origin) -> Released:
+    """Give back what upstream has not seen; ask for the rest to be cancelled there.
+
+    Only `held` and `committed` units come back at once.  From `sending` on the supplier is told, and the units
+    return with a later reading.  A repeat does nothing.
+    Locks: Sku rows, then StockLevel rows, each in primary-key order.  Requires an open transaction.
+    """
+    rows = Allocation.objects.filter(reference=reference)
+    ledger.lock_levels(sorted(set(rows.values_list("level_id", flat=True))))
+    released = Released(codes=_give_back(rows.filter(state__in=("held", "committed")), origin))
+    told = rows.filter(state__in=("sending", "confirmed", "settled"), cancel_requested_at=None)
+    suppliers = sorted(set(told.values_list("level__supplier_id", flat=True)))
+    told.update(cancel_requested_at=Now())
+    effects.record([effects.Due(Effect.Kind.CANCEL, reference, supplier_id) for supplier_id in suppliers])
+    effects.record([effects.Due(Effect.Kind.INVALIDATE, code) for code in released.codes])
+    released.lanes = [(str(Effect.Kind.CANCEL), supplier_id) for supplier_id in suppliers]
+    if released.codes:
+        released.lanes.append((str(Effect.Kind.INVALIDATE), None))
+    return released
+
+
+def expire_due_holds(*, limit: int = 200) -> list[str]:
+    """Free holds whose deadline has passed; the codes of the SKUs that have more now.  Requires an open transaction."""
+    due = Allocation.objects.filter(state="held", expires_at__lte=Now()).order_by("expires_at")
+    level_ids = set(due.values_list("level_id", flat=True)[:limit])
+    return _release_due_holds(ledger.lock_levels(sorted(level_ids), skip_locked=True))
+
+
+def _release_due_holds(level_ids: set[int]) -> list[str]:
+    due = Allocation.objects.filter(level_id__in=level_ids, state="held", expires_at__lte=Now())
+    return _give_back(due, Origin(actor="expiry"))
+
+
+def _give_back(rows: QuerySet[Allocation], origin: Origin) -> list[str]:
+    """Release these allocations, whose levels are locked; the codes of the SKUs that have more now."""
+    allocations = list(rows.select_related("level").order_by("id"))
+    if not allocations:
+        return []
+    state: dict[int, tuple[int, int]] = {}
+    movements = []
+    for allocation in allocations:
+        level = allocation.level
+        before, version = state.get(level.pk, (level.allocated, level.version))
+        after = before - allocation.quantity
+        state[level.pk] = (after, version + 1)
+        movements.append(
+            Movement(
+                level.pk,
+                version + 1,
+                StockMovement.Cause.RELEASE,
+                allocation.reference,
+                (level.sellable, level.sellable),
+                (before, after),
+                level.reported,
+            )
+        )
+    Allocation.objects.filter(pk__in=[allocation.pk for allocation in allocations]).update(
+        state=Allocation.State.RELEASED, closed_at=Now()
+    )
+    _update_levels(state)
+    ledger.append(movements, origin)
+    return ledger.bump_versions_of_levels(list(state))
+
+
+def _raise_versions(promises: Sequence[Promise], current: Mapping[str, Position]) -> dict[tuple[str, str], int]:
+    """One version for each order, for each SKU it changes: its own and those that share a level with it."""
+    versions: dict[tuple[str, str], int] = {}
+    bumps: Counter[int] = Counter()
+    shared: defaultdict[int, set[int]] = defaultdict(set)
+    level_ids = sorted({take.level.id for promise in promises for take in promise.takes})
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT level_id, sku_id FROM inventory_offer WHERE level_id = ANY(%s)", [level_ids])
+        for level_id, sku_id in cursor.fetchall():
+            shared[level_id].add(sku_id)
+    for promise in promises:
+        for sku_id in {sku_id for take in promise.takes for sku_id in shared[take.level.id]}:
+            bumps[sku_id] += 1
+        for code in {take.sku for take in promise.takes}:
+            position = current[code]
+            versions[promise.reference, code] = position.version + bumps[position.id]
+    for position in current.values():
+        position.version += bumps[position.id]
+    ledger.bump_versions(bumps)
+    return versions
+
+
+def _insert_allocations(takes: Sequence[tuple[Promise, Take]], current: Mapping[str, Position]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO inventory_allocation"
+            " (level_id, sku_id, reference, quantity, expires_at, state, upstream_order, detail)"
+            " SELECT a.*, CASE WHEN a.expires_at IS NULL THEN 'committed' ELSE 'held' END, '', ''"
+            " FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::int[], %s::timestamptz[])"
+            " AS a(level_id, sku_id, reference, quantity, expires_at)",
+            [
+                [take.level.id for _, take in takes],
+                [current[take.sku].id for _, take in takes],
+                [promise.reference for promise, _ in takes],
+                [take.quantity for _, take in takes],
+                [promise.expires_at for promise, _ in takes],
+            ],
+        )
+
+
+def _update_levels(after: Mapping[int, tuple[int, int]]) -> None:
+    """after: level id → (allocated, version)."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE inventory_stocklevel level SET allocated = new.allocated, version = new.version"
+            " FROM unnest(%s::bigint[], %s::int[], %s::bigint[]) AS new(id, allocated, version)"
+            " WHERE level.id = new.id",
+            [
+                list(after),
+                [allocated for allocated, _ in after.values()],
+                [version for _, version in after.values()],
+            ],
+        )
