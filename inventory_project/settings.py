@@ -134,6 +134,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 0.5, "socket_timeou
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["storefronts.authentication.ApiKeyAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["storefronts.permissions.HasScope"],
+    "DEFAULT_THROTTLE_CLASSES": ["storefronts.throttling.StorefrontThrottle"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",

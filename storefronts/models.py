@@ -1,8 +1,13 @@
 """Who may ask: storefronts and their API keys."""
 
+from functools import partial
+from typing import Any
+
 from django.contrib.postgres.fields import ArrayField
-from django.db import models
+from django.db import models, transaction
 from rest_framework_api_key.models import AbstractAPIKey
+
+from storefronts.signals import access_changed
 
 
 class Scope(models.TextChoices):
@@ -27,6 +32,10 @@ class Storefront(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        super().save(*args, **kwargs)
+        transaction.on_commit(partial(access_changed.send_robust, sender=type(self)))
+
 
 def every_scope() -> list[str]:
     """The scopes of a key that may do everything."""
@@ -43,3 +52,11 @@ class ApiKey(AbstractAPIKey):
     class Meta(AbstractAPIKey.Meta):
         verbose_name = "API key"
         verbose_name_plural = "API keys"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        super().save(*args, **kwargs)
+        transaction.on_commit(partial(access_changed.send_robust, sender=type(self)))
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        transaction.on_commit(partial(access_changed.send_robust, sender=type(self)))
+        return super().delete(*args, **kwargs)
