@@ -3,6 +3,12 @@
 from django.contrib import admin
 from django.urls import path
 
+# What fails outside REST framework: problems for programs, pages for people.
+handler400 = "storefronts.problems.bad_request"
+handler403 = "storefronts.problems.forbidden"
+handler404 = "storefronts.problems.not_found"
+handler500 = "storefronts.problems.server_error"
+
 urlpatterns = [
     path("admin/", admin.site.urls),
 ]

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from django.db import DatabaseError
+from django.db import DatabaseError, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -101,7 +101,8 @@ def _note_use(api_key: ApiKey) -> None:
         return
     unnoted = Q(last_used_at=None) | Q(last_used_at__lt=Now() - LAST_USED_STEP)
     try:
-        # The condition lets one of several processes write.
-        ApiKey.objects.filter(unnoted, pk=api_key.pk).update(last_used_at=Now())
+        with transaction.atomic():
+            # The condition lets one of several processes write.
+            ApiKey.objects.filter(unnoted, pk=api_key.pk).update(last_used_at=Now())
     except DatabaseError:
         logger.warning("last use of a key not written", prefix=api_key.prefix, exc_info=True)

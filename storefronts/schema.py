@@ -1,0 +1,67 @@
+"""How OpenAPI describes our keys, our typed bodies and our errors.  Nothing here runs while a request is served."""
+
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerExtension
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.plumbing import ResolvedComponent
+from drf_spectacular.utils import Direction, OpenApiParameter, OpenApiResponse
+
+from storefronts.problems import MEDIA_TYPE, ProblemBody
+
+IDEMPOTENCY_KEY_PARAMETER = OpenApiParameter(
+    name="Idempotency-Key",
+    location=OpenApiParameter.HEADER,
+    required=True,
+    type={"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"^[!-+\--~]+$"},
+    description="Visible ASCII without a comma. The same key with the same body gets the same answer.",
+)
+
+
+class ApiKeyScheme(OpenApiAuthenticationExtension):
+    target_class = "storefronts.authentication.ApiKeyAuthentication"
+    name = "ApiKey"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:  # noqa: ARG002
+        return {
+            "type": "apiKey",
+            "in": "header",
+            "name": "Authorization",
+            "description": "`Api-Key <key>`. Scopes: `stock:read`, `orders:read`, `orders:write`.",
+        }
+
+
+class StructScheme(OpenApiSerializerExtension):
+    """A msgspec.Struct in `@extend_schema` becomes a component, with the structs in it."""
+
+    target_class = "msgspec.Struct"
+    match_subclasses = True
+
+    def get_name(self, auto_schema: AutoSchema, direction: Direction) -> str:  # noqa: ARG002
+        return str(self.target.__name__)
+
+    def map_serializer(self, auto_schema: AutoSchema, direction: Direction) -> dict[str, Any]:  # noqa: ARG002
+        _, components = msgspec.json.schema_components([self.target], ref_template="#/components/schemas/{name}")
+        own: dict[str, Any] = components.pop(self.target.__name__)
+        for name, schema in components.items():
+            component = ResolvedComponent(name, ResolvedComponent.SCHEMA, schema=schema, object=name)
+            auto_schema.registry.register_on_missing(component)
+        return own
+
+
+EVERYWHERE = {
+    HTTPStatus.UNAUTHORIZED: "No key, or none that is valid.",
+    HTTPStatus.FORBIDDEN: "The key lacks the scope.",
+    HTTPStatus.TOO_MANY_REQUESTS: "More requests than this storefront may make; see Retry-After.",
+    HTTPStatus.SERVICE_UNAVAILABLE: "`busy`: nothing was decided; see Retry-After.",
+}
+
+
+def problems(described: dict[int, str] | None = None) -> dict[tuple[int, str], OpenApiResponse]:
+    """For `@extend_schema(responses=…)`.  described: status → its meaning here, beside those of every route."""
+    return {
+        (int(status), MEDIA_TYPE): OpenApiResponse(ProblemBody, text)
+        for status, text in {**EVERYWHERE, **(described or {})}.items()
+    }
