@@ -8,7 +8,6 @@ from django.forms import ModelForm, MultipleChoiceField
 from django.http import HttpRequest
 from rest_framework_api_key.models import APIKey as UnusedApiKey
 from unfold.admin import ModelAdmin
-from unfold.decorators import action
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from storefronts.models import ApiKey, Scope, Storefront, every_scope
@@ -51,7 +50,7 @@ class ApiKeyAdmin(ModelAdmin):
         fixed = ("prefix", "storefront", "last_used_at")
         return (*fixed, "name", "scopes", "expiry_date", "revoked") if obj.revoked else fixed
 
-    def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         if change:
             super().save_model(request, obj, form, change)
             return
@@ -60,7 +59,7 @@ class ApiKeyAdmin(ModelAdmin):
         text = f"The key of {obj.name} is {key} — store it now: it is shown this once, and only its hash is kept."
         messages.warning(request, text)
 
-    @action(description="Revoke", permissions=["change"])
+    @admin.action(description="Revoke", permissions=["change"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
         """Within five seconds, in every process."""
         keys = list(queryset.filter(revoked=False))

@@ -6,9 +6,9 @@ in processes other than the one that revoked it.
 
 import hashlib
 import re
-import time
 from dataclasses import dataclass
 from datetime import timedelta
+from time import monotonic
 from typing import Any
 
 import structlog
@@ -42,7 +42,7 @@ class Principal:
 @dataclass(frozen=True, slots=True)
 class _Verified:
     principal: Principal
-    until: float  # time.monotonic()
+    until: float  # monotonic()
 
 
 # SHA-256 of the key → its owner.  Holds keys that exist only, so strangers cannot make it grow.
@@ -53,7 +53,7 @@ def principal_of(key: str) -> Principal | None:
     """The owner of this key; None if it is unknown, expired or revoked, or its storefront is inactive."""
     digest = hashlib.sha256(key.encode()).digest()
     known = _verified.get(digest)
-    if known is not None and known.until > time.monotonic():
+    if known is not None and known.until > monotonic():
         return known.principal
     _verified.pop(digest, None)
     api_key = _find(key)
@@ -65,7 +65,7 @@ def principal_of(key: str) -> Principal | None:
         key_prefix=api_key.prefix,
         scopes=frozenset(api_key.scopes),
     )
-    _verified[digest] = _Verified(principal, time.monotonic() + _seconds_to_remember(api_key))
+    _verified[digest] = _Verified(principal, monotonic() + _seconds_to_remember(api_key))
     _note_use(api_key)
     return principal
 

@@ -20,7 +20,7 @@ IDEMPOTENCY_KEY_PARAMETER = OpenApiParameter(
 )
 
 
-class ApiKeyScheme(OpenApiAuthenticationExtension):
+class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     target_class = "storefronts.authentication.ApiKeyAuthentication"
     name = "ApiKey"
 
@@ -33,7 +33,7 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):
         }
 
 
-class StructScheme(OpenApiSerializerExtension):
+class StructScheme(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
     """A msgspec.Struct in `@extend_schema` becomes a component, with the structs in it."""
 
     target_class = "msgspec.Struct"
@@ -46,12 +46,12 @@ class StructScheme(OpenApiSerializerExtension):
         _, components = msgspec.json.schema_components([self.target], ref_template="#/components/schemas/{name}")
         own: dict[str, Any] = components.pop(self.target.__name__)
         for name, schema in components.items():
-            component = ResolvedComponent(name, ResolvedComponent.SCHEMA, schema=schema, object=name)
+            component = ResolvedComponent(name, ResolvedComponent.SCHEMA, schema=schema, object=name)  # type: ignore[no-untyped-call]
             auto_schema.registry.register_on_missing(component)
         return own
 
 
-EVERYWHERE = {
+EVERYWHERE: dict[int, str] = {
     HTTPStatus.UNAUTHORIZED: "No key, or none that is valid.",
     HTTPStatus.FORBIDDEN: "The key lacks the scope.",
     HTTPStatus.TOO_MANY_REQUESTS: "More requests than this storefront may make; see Retry-After.",

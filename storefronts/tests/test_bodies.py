@@ -25,7 +25,7 @@ DECODER = msgspec.json.Decoder(Crate)
 GOOD = b'{"label":"A","parcels":[{"weight":1}]}'
 
 
-def post(body: bytes, content_type: str = "application/json", **headers: str) -> Request:
+def post(body, content_type="application/json", **headers):
     return Request(APIRequestFactory().generic("POST", "/", body, content_type, **headers))
 
 
