@@ -15,9 +15,12 @@ class Origin:
     request_id: str = ""
 
 
+NOBODY = Origin()
+
+
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """One change of one level.  version: the level's after it."""
+    """One change of one level.  version: the level's after it.  origin: where it differs from its batch's."""
 
     level_id: int
     version: int
@@ -26,6 +29,7 @@ class Movement:
     sellable: tuple[int, int]  # before, after
     allocated: tuple[int, int]
     reported: int | None
+    origin: Origin | None = None
 
 
 # SKU rows first, all that share a level with the wanted ones, then levels: one order for everyone, no deadlock.
@@ -99,7 +103,7 @@ def bump_versions_of_levels(level_ids: Sequence[int]) -> list[str]:
         return [code for (code,) in cursor.fetchall()]
 
 
-def append(movements: Sequence[Movement], origin: Origin) -> None:
+def append(movements: Sequence[Movement], origin: Origin = NOBODY) -> None:
     """Write movements.  Requires an open transaction in which their levels are locked.
 
     Raises: IntegrityError if one oversells, skips a version or repeats one.
@@ -114,13 +118,14 @@ def append(movements: Sequence[Movement], origin: Origin) -> None:
         "allocated_before": ("int", [movement.allocated[0] for movement in movements]),
         "allocated_after": ("int", [movement.allocated[1] for movement in movements]),
         "reported_after": ("int", [movement.reported for movement in movements]),
+        "actor": ("text", [(movement.origin or origin).actor for movement in movements]),
+        "request_id": ("text", [(movement.origin or origin).request_id for movement in movements]),
     }
     arrays = ", ".join(f"%s::{kind}[]" for kind, _ in columns.values())
     with connection.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO inventory_stockmovement ({', '.join(columns)},"
-            " sellable_delta, allocated_delta, actor, request_id)"
-            " SELECT m.*, m.sellable_after - m.sellable_before, m.allocated_after - m.allocated_before, %s, %s"
+            f"INSERT INTO inventory_stockmovement ({', '.join(columns)}, sellable_delta, allocated_delta)"
+            " SELECT m.*, m.sellable_after - m.sellable_before, m.allocated_after - m.allocated_before"
             f" FROM unnest({arrays}) AS m({', '.join(columns)})",
-            [origin.actor, origin.request_id, *(values for _, values in columns.values())],
+            [values for _, values in columns.values()],
         )

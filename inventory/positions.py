@@ -96,6 +96,19 @@ def load_page(after: str, limit: int) -> list[Position]:
         return list(_assemble(cursor.fetchall()).values())
 
 
+def sharing(codes: Sequence[str]) -> list[str]:
+    """These codes and those of every SKU that shares a level with one of them."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT other_sku.code FROM inventory_sku sku"
+            " JOIN inventory_offer mine ON mine.sku_id = sku.id"
+            " JOIN inventory_offer other ON other.level_id = mine.level_id"
+            " JOIN inventory_sku other_sku ON other_sku.id = other.sku_id WHERE sku.code = ANY(%s)",
+            [list(codes)],
+        )
+        return sorted({code for (code,) in cursor.fetchall()} | set(codes))
+
+
 def _assemble(rows: Iterable[tuple[Any, ...]]) -> dict[str, Position]:
     positions: dict[str, Position] = {}
     # A level that serves several SKUs is one object, so that the decision takes each unit once.

@@ -39,19 +39,31 @@ def decide(positions: Mapping[str, Position], lines: Sequence[tuple[str, int]]) 
     lines: (sku, whole units), each SKU once.  A SKU without a position has 0 available.
     """
     takes: list[Take] = []
-    shortages: list[Shortage] = []
+    short: list[Shortage] = []
     for code, quantity in lines:
-        position = positions.get(code)
-        available = position.available() if position else 0
-        if position is None or quantity > available:
-            shortages.append(Shortage(code, quantity, available, position.version if position else 0))
+        shortage = _shortage(positions, code, quantity)
+        if shortage:
+            short.append(shortage)
         else:
-            takes += _take(position, quantity)
-    if shortages:
+            takes += _take(positions[code], quantity)
+    if short:
         for take in takes:
             take.level.allocated -= take.quantity
-        return Decision(shortages=shortages)
+        return Decision(shortages=short)
     return Decision(takes=takes)
+
+
+def shortages(positions: Mapping[str, Position], lines: Sequence[tuple[str, int]]) -> list[Shortage]:
+    """The lines that are short, each seen on its own; takes nothing."""
+    return [short for code, quantity in lines if (short := _shortage(positions, code, quantity))]
+
+
+def _shortage(positions: Mapping[str, Position], code: str, quantity: int) -> Shortage | None:
+    position = positions.get(code)
+    if position is None:
+        return Shortage(code, quantity, 0, 0)
+    available = position.available()
+    return Shortage(code, quantity, available, position.version) if quantity > available else None
 
 
 def _take(position: Position, quantity: int) -> list[Take]:

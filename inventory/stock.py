@@ -25,6 +25,7 @@ class Promise:
 
     reference: str
     takes: Sequence[Take]
+    origin: Origin
     expires_at: datetime | None = None
 
 
@@ -49,9 +50,7 @@ def lock(codes: Sequence[str]) -> dict[str, Position]:
     return current
 
 
-def allocate(
-    promises: Sequence[Promise], current: Mapping[str, Position], origin: Origin
-) -> dict[tuple[str, str], int]:
+def allocate(promises: Sequence[Promise], current: Mapping[str, Position]) -> dict[tuple[str, str], int]:
     """Write what the decision took: allocations, movements, levels and versions.
 
     current: the positions that `lock` returned and `sourcing.decide` has counted the takes in; versions rise here.
@@ -80,10 +79,11 @@ def allocate(
                 (level.sellable, level.sellable),
                 (before, running[level.id]),
                 level.reported,
+                promise.origin,
             )
         )
     _update_levels({level.id: (level.allocated, level.version) for level in levels.values()})
-    ledger.append(movements, origin)
+    ledger.append(movements)
     return versions
 
 
@@ -106,6 +106,14 @@ def release(reference: str, origin: Origin) -> Released:
     if released.codes:
         released.lanes.append((str(Effect.Kind.INVALIDATE), None))
     return released
+
+
+def release_hold(reference: str, origin: Origin) -> list[str]:
+    """Give back the units of one hold; the codes of the SKUs that have more now.
+
+    Requires an open transaction in which their levels are locked.
+    """
+    return _give_back(Allocation.objects.filter(reference=reference, state="held"), origin)
 
 
 def expire_due_holds(*, limit: int = 200) -> list[str]:

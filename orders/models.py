@@ -68,10 +68,9 @@ class Reservation(models.Model):
     """A cart's hold with a deadline; its units are the `held` allocations that carry its id."""
 
     class Status(models.TextChoices):
-        HELD = "held"
+        HELD = "held"  # until expires_at
         CONVERTED = "converted"
         RELEASED = "released"
-        EXPIRED = "expired"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     storefront = models.ForeignKey(Storefront, on_delete=models.PROTECT, related_name="reservations", db_index=False)

@@ -1,0 +1,164 @@
+"""DEDUCTION LAYER: places orders and holds.  Owns the transaction, and the order of lock, tombstone, COMMIT, answer.
+
+Takes a list of intents and answers each as if they had been placed one by one, in that order.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from django.conf import settings
+from django.db import IntegrityError, connection, transaction
+from prometheus_client import Counter
+
+from inventory import availability, effects, positions, sourcing, stock
+from inventory.effects import Due
+from inventory.locks import sku_locks
+from inventory.models import Effect
+from inventory.positions import Position
+from orders import holds, records
+from orders.intents import Intent, KeyReused, Outcome, Placed, Refused, WrongReservation
+from orders.models import Order
+from orders.records import Draft
+from orders.signals import order_placed
+
+OUTCOMES = Counter("holdfast_placements_total", "What became of orders and holds.", ["outcome"])
+
+_ATTEMPTS = 3  # a key used twice at once makes one of the two start over, and then find the other's answer
+
+
+class KeyContendedError(Exception):
+    """The key is being used by another request right now; ask again with the same key."""
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What one transaction decided and wrote."""
+
+    current: dict[str, Position]
+    outcomes: dict[int, Outcome]
+    lanes: list[tuple[str, int | None]] = field(default_factory=list)
+
+
+def place(intents: Sequence[Intent]) -> list[Outcome]:
+    """Place orders and holds; one outcome for each, in order.
+
+    Locks: the SKUs' Redis locks in ascending order, then in one transaction their rows.
+    Requires that no transaction is open.
+    Raises: LockBusyError, LockUnavailableError, KeyContendedError, OperationalError: nothing is known to be placed,
+    the same key tells later.
+    """
+    outcomes = _answer_without_lock(intents)
+    waiting = [at for at in range(len(intents)) if at not in outcomes]
+    if waiting:
+        # A pooled connection kept through the wait would make the pool's size the length of the queue.
+        connection.close()
+        placed = _place_under_lock([intents[at] for at in waiting])
+        outcomes |= {at: placed[place] for place, at in enumerate(waiting)}
+    for outcome in outcomes.values():
+        OUTCOMES.labels(type(outcome).__name__.lower()).inc()
+    return [outcomes[at] for at in range(len(intents))]
+
+
+def _answer_without_lock(intents: Sequence[Intent]) -> dict[int, Outcome]:
+    """Repeats and true refusals: each was right at the instant of this read, so no lock is needed for it."""
+    outcomes: dict[int, Outcome] = dict(records.known(intents))
+    current = positions.load(sorted({code for intent in intents for code in intent.codes}))
+    for at, intent in enumerate(intents):
+        if at in outcomes:
+            continue
+        if intent.reservation:
+            # Its units count as taken here: only the transaction can tell whether they suffice.
+            if not holds.fits(intent):
+                outcomes[at] = WrongReservation()
+            continue
+        shortages = sourcing.shortages(current, intent.lines)
+        if shortages:
+            outcomes[at] = Refused(shortages)
+    return outcomes
+
+
+def _place_under_lock(intents: Sequence[Intent]) -> list[Outcome]:
+    codes = sorted({code for intent in intents for code in intent.codes})
+    deadline = time.monotonic() + settings.SKU_LOCK_ACQUIRE_SECONDS + 1
+    with sku_locks(codes, deadline=deadline):
+        affected = positions.sharing(codes)
+        token = availability.tombstone(affected)
+        batch = _retry(intents, codes)
+        others = [code for code in affected if code not in batch.current]
+        availability.publish(batch.current.values(), token)
+        availability.invalidate(others)
+    if batch.lanes:
+        order_placed.send_robust(sender=Order, lanes=batch.lanes)
+    return [batch.outcomes[at] for at in range(len(intents))]
+
+
+def _retry(intents: Sequence[Intent], codes: Sequence[str]) -> _Batch:
+    for attempt in range(_ATTEMPTS):
+        try:
+            with transaction.atomic(durable=True):
+                return _place_in_transaction(intents, codes)
+        except IntegrityError:
+            # The same key under other SKUs won, or, without any row lock, somebody else took the units.
+            if attempt == _ATTEMPTS - 1:
+                raise KeyContendedError(KeyContendedError.__doc__) from None
+    raise AssertionError
+
+
+def _place_in_transaction(intents: Sequence[Intent], codes: Sequence[str]) -> _Batch:
+    current = stock.lock(codes)
+    batch = _Batch(current, dict(records.known(intents)))
+    drafts: dict[int, Draft] = {}
+    repeats: dict[int, int] = {}
+    first: dict[tuple[int, str, bool], int] = {}
+    # Orders that consume a hold come first, or another order of the batch would get the units that the hold kept.
+    for at in sorted(range(len(intents)), key=lambda at: intents[at].reservation is None):
+        intent = intents[at]
+        if at in batch.outcomes:
+            continue
+        if intent.identity in first:
+            repeats[at] = first[intent.identity]
+            continue
+        hold = holds.open_for(intent, current)
+        decision = sourcing.decide(current, intent.lines)
+        if decision.shortages:
+            holds.keep(hold)
+            batch.outcomes[at] = Refused(decision.shortages)
+        else:
+            first[intent.identity] = at
+            now = current[intent.codes[0]].now
+            drafts[at] = Draft(intent, records.new_name(intent), decision.takes, now, hold)
+    if drafts:
+        _write(drafts, batch)
+    for at, original in repeats.items():
+        batch.outcomes[at] = _repeat(intents[at], intents[original], batch.outcomes[original])
+    return batch
+
+
+def _repeat(intent: Intent, original: Intent, outcome: Outcome) -> Outcome:
+    if intent.fingerprint != original.fingerprint:
+        return KeyReused()
+    return Placed(outcome.answer, repeated=True) if isinstance(outcome, Placed) else outcome
+
+
+def _write(drafts: dict[int, Draft], batch: _Batch) -> None:
+    """Write what was decided: stock, then the orders, then what must follow."""
+    ordered = list(drafts.values())
+    holds.consume([draft.hold for draft in ordered if draft.hold], batch.current)
+    versions = stock.allocate([draft.promise for draft in ordered], batch.current)
+    batch.outcomes |= dict(zip(drafts, records.insert(ordered, versions, batch.current), strict=True))
+    dues = _effects(ordered, positions.sharing(sorted({code for draft in ordered for code in draft.intent.codes})))
+    effects.record(dues)
+    batch.lanes = sorted({(due.kind, due.supplier_id) for due in dues}, key=str)
+
+
+def _effects(drafts: Sequence[Draft], changed: Sequence[str]) -> list[Due]:
+    """What must happen after the COMMIT, each once for the batch where once is enough."""
+    dues = [Due(Effect.Kind.INVALIDATE, code) for code in changed]
+    orders = [draft for draft in drafts if draft.expires_at is None]
+    levels = {take.level.id: take.level.supplier_id for draft in orders for take in draft.takes}
+    dues += [Due(Effect.Kind.SYNC, str(level_id), supplier_id) for level_id, supplier_id in levels.items()]
+    for draft in orders:
+        suppliers = sorted({take.level.supplier_id for take in draft.takes})
+        dues += [Due(Effect.Kind.CONFIRM, draft.name, supplier_id) for supplier_id in suppliers]
+    return dues
