@@ -53,7 +53,7 @@ class Migration(migrations.Migration):
             name='Reservation',
             fields=[
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('status', models.CharField(choices=[('held', 'Held'), ('converted', 'Converted'), ('released', 'Released'), ('expired', 'Expired')], default='held', max_length=10)),
+                ('status', models.CharField(choices=[('held', 'Held'), ('converted', 'Converted'), ('released', 'Released')], default='held', max_length=10)),
                 ('idempotency_key', models.CharField(max_length=255)),
                 ('fingerprint', models.BinaryField(max_length=32)),
                 ('answer', models.BinaryField()),
