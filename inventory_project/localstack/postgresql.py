@@ -121,6 +121,9 @@ def readable_home(folder: Path) -> Path:
     home.mkdir(mode=0o755, exist_ok=True)
     if home.is_symlink() or home.stat().st_uid != os.geteuid():
         raise StackError(f"{home} belongs to somebody else; remove it.")
+    link = folder / "home"  # `make clean` follows it
+    link.unlink(missing_ok=True)
+    link.symlink_to(home)
     return home
 
 

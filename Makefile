@@ -1,0 +1,50 @@
+# Needs Python ≥ 3.11, pip and make; uses uv where it is installed. No root, no Docker, no servers.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+RUN := .venv/bin/python
+.DEFAULT_GOAL := help
+.PHONY: help demo demo-check test lint pins clean
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: .venv/local.stamp ## Suppliers, servers, web, workers and buyers, live; Ctrl-C stops all of it
+	@$(RUN) -m inventory_project.runner
+
+demo-check: .venv/local.stamp ## The demo, unattended for a minute: sells out, breaks a supplier, heals it, proves the books
+	@$(RUN) -m inventory_project.demo_check
+
+test: .venv/dev.stamp ## The test suite on real servers; ARGS='orders -k cancel' for a part of it
+	@$(RUN) -m pytest $(ARGS)
+
+lint: .venv/dev.stamp ## Format, lint, types, import contracts, spelling, migrations, settings, API schema
+	@$(RUN) -m inventory_project.localstack lint .ci/lint
+
+pins: ## Compile requirements*.in into pinned versions with hashes (needs uv)
+	@for name in requirements requirements-local requirements-dev; do \
+		uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+			--no-emit-index-url $$name.in -o $$name.txt; done
+
+clean: ## Remove what runs have left behind: var/ and caches (not .venv)
+	@for home in var/*/home; do [ ! -L "$$home" ] || rm -rf "$$(readlink "$$home")"; done
+	@rm -rf var .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage htmlcov
+	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+# Debian's python3 without python3-venv cannot put pip into a new environment: then our own pip installs into it.
+.venv/bin/python:
+	@[ -n "$(PYTHON)" ] && $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed; say where: make PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -m venv --without-pip .venv
+
+define install
+	@echo "Installing $(1) …"
+	@if command -v uv >/dev/null; then uv pip install --quiet --python $(RUN) $(1); \
+	elif $(RUN) -m pip --version >/dev/null 2>&1; then $(RUN) -m pip install --quiet --disable-pip-version-check $(1); \
+	else $(PYTHON) -m pip --python $(RUN) install --quiet --disable-pip-version-check $(1); fi
+	@touch $@
+endef
+
+.venv/local.stamp: requirements.txt requirements-local.txt | .venv/bin/python
+	$(call install,-r requirements.txt -r requirements-local.txt)
+
+.venv/dev.stamp: requirements-dev.txt .venv/local.stamp
+	$(call install,-r requirements-dev.txt)
