@@ -6,6 +6,7 @@ import sys
 import django
 from django_migration_linter import MigrationLinter
 
+os.environ.setdefault("LOG_LEVEL", "WARNING")
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "inventory_project.settings")
 django.setup()
 
