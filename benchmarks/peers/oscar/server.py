@@ -4,7 +4,6 @@ Nothing here changes django-oscar or django-oscar-api; both come from the packag
 """
 
 import contextlib
-import ctypes
 import hashlib
 import os
 import secrets
@@ -16,11 +15,11 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
-import psycopg
 import requests
-from psycopg import sql
+
+from benchmarks.peers.oscar import databases
+from inventory_project.localstack.processes import spawn, stop_group
 
 HERE = Path(__file__).resolve().parent
 HOME = HERE.parents[2] / "var" / "peers" / "oscar"
@@ -51,62 +50,30 @@ def install() -> Path:
     return venv / "bin"
 
 
-def _on_server(database_url: str, *statements: sql.Composable) -> None:
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        for statement in statements:
-            connection.execute(statement)
-
-
-def _exists(database_url: str, name: str) -> bool:
-    with psycopg.connect(database_url) as connection:
-        return connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone() is not None
-
-
-def _environment(database_url: str, name: str, password: str) -> dict[str, str]:
+def _environment(database_url: str, password: str) -> dict[str, str]:
     return {
         "PATH": os.environ["PATH"],
         "DJANGO_SETTINGS_MODULE": "shop.settings",
         "PYTHONPATH": str(HERE),
         "PYTHONWARNINGS": "ignore",
-        "SHOP_DATABASE_URL": urlsplit(database_url)._replace(path=f"/{name}").geturl(),
+        "SHOP_DATABASE_URL": database_url,
         "SHOP_SECRET_KEY": secrets.token_hex(32),
         "SHOP_ADMIN_PASSWORD": password,
     }
 
 
-def _migrated(programs: Path, database_url: str, password: str) -> str:
+def _migrated(programs: Path, server: str) -> str:
     """The name of an empty, migrated database; made once for every version of the shop."""
     digest = hashlib.sha256((HERE / "requirements.txt").read_bytes() + (HERE / "shop" / "settings.py").read_bytes())
     name = f"oscar_{digest.hexdigest()[:12]}"
-    if not _exists(database_url, name):
+    if not databases.exists(server, name):
         unfinished = f"{name}_unfinished"
-        old, new = sql.Identifier(unfinished), sql.Identifier(name)
-        _on_server(
-            database_url,
-            sql.SQL("DROP DATABASE IF EXISTS {}").format(old),
-            sql.SQL("CREATE DATABASE {} ENCODING 'UTF8' TEMPLATE template0").format(old),
-        )
-        environment = _environment(database_url, unfinished, password)
+        environment = _environment(databases.recreate(server, unfinished), "")
         subprocess.run(
             [programs / "python", "-m", "django", "migrate", "--verbosity", "0"], env=environment, check=True
         )
-        _on_server(database_url, sql.SQL("ALTER DATABASE {} RENAME TO {}").format(old, new))
+        databases.rename(server, unfinished, name)
     return name
-
-
-def _fresh_database(programs: Path, database_url: str, password: str) -> None:
-    """Replace the database `oscar` by a new shop that has sold nothing: its order list cannot be asked by page."""
-    template = _migrated(programs, database_url, password)
-    oscar = sql.Identifier("oscar")
-    _on_server(
-        database_url,
-        sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(oscar),
-        sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(oscar, sql.Identifier(template)),
-    )
-
-
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(1, signal.SIGTERM, 0, 0, 0)  # PR_SET_PDEATHSIG: a killed parent leaves no shop behind
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], url: str) -> None:
@@ -121,38 +88,26 @@ def _wait_until_ready(process: subprocess.Popen[bytes], url: str) -> None:
 
 
 @contextlib.contextmanager
-def running_shop(database_url: str, codes: Sequence[str], *, stock: int) -> Iterator[Shop]:
+def running_shop(server: str, codes: Sequence[str], *, stock: int) -> Iterator[Shop]:
     """A fresh shop that has `stock` units of every code, until the block ends.
 
-    database_url: any database of a PostgreSQL server on which the shop may create its own.
+    It begins with a database that has sold nothing: its order list cannot be asked by page and would grow with
+    every run.  server: URL of any database of a PostgreSQL server on which the shop may create its own.
     """
     programs = install()
     password = secrets.token_urlsafe(16)
-    _fresh_database(programs, database_url, password)
-    environment = _environment(database_url, "oscar", password)
+    database = databases.recreate(server, "oscar", template=_migrated(programs, server))
+    environment = _environment(database, password)
     subprocess.run([programs / "python", "-m", "shop.seed", str(stock), *codes], env=environment, check=True)
     with socket.create_server(("127.0.0.1", 0), backlog=64) as listener, (HOME / "shop.log").open("wb") as log:
         # The bound socket itself is handed over: nobody can take the port in between.
         listening = listener.fileno()
         command = [programs / "gunicorn", "shop.wsgi", "--bind", f"fd://{listening}", "--no-control-socket"]
-        process = subprocess.Popen(
-            [*command, "--workers", str(WORKERS), "--threads", str(THREADS), "--graceful-timeout", "2"],
-            env=environment,
-            cwd=HERE,
-            pass_fds=[listening],
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            preexec_fn=_die_with_parent,  # noqa: PLW1509  # started from the main thread, before any other
-        )
+        sizes = ["--workers", str(WORKERS), "--threads", str(THREADS), "--graceful-timeout", "2"]
+        process = spawn([*command, *sizes], env=environment, cwd=HERE, pass_fds=[listening], stdout=log, stderr=log)
         try:
             shop = Shop(f"http://127.0.0.1:{listener.getsockname()[1]}/api", "admin", password)
             _wait_until_ready(process, shop.url)
             yield shop
         finally:
-            process.terminate()
-            try:
-                process.wait(timeout=10)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+            stop_group(process, signal.SIGTERM, patience=10)

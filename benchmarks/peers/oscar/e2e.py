@@ -1,0 +1,127 @@
+"""The race, with and without Holdfast, at a shop that nobody here wrote: `python -m benchmarks.peers.oscar.e2e`.
+
+Exits 1 if Holdfast breaks its promise, or if the shop alone keeps it: then the race proves nothing.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+
+import redis
+
+from benchmarks.peers.oscar import databases
+from benchmarks.peers.oscar.holdfast import Holdfast, running_holdfast, wait_until_told
+from benchmarks.peers.oscar.report import as_json, as_table
+from benchmarks.peers.oscar.results import Ledger, Results, Round, judge
+from benchmarks.peers.oscar.server import Shop, install, running_shop
+from benchmarks.peers.oscar.shopping import all_at_once, buy, product_ids, read_books
+from inventory_project.localstack import LocalStack
+
+ROUNDS = 10
+BUYERS = 15
+STOCK = 5
+TOLD_SECONDS = 180
+NUMBERS = range(1, ROUNDS + 1)
+QUIET = [f"QUIET-{number:02}" for number in range(1, 21)]  # the rest of the catalogue, which nobody buys
+
+Buyer = Callable[[], str]
+
+
+def say(text: str) -> None:
+    print(f"{datetime.now(UTC):%H:%M:%S}  {text}", flush=True)
+
+
+def race(code: str, buyer: Buyer, others: list[Buyer], reported: int | None = None) -> Round:
+    """Let all buyers of one round go at once, and the other channel's beside them."""
+    answers = all_at_once([buyer] * BUYERS + others)
+    ours, theirs = answers[:BUYERS], answers[BUYERS:]
+    result = Round(
+        code=code,
+        stock=STOCK,
+        sold=ours.count("sold"),
+        refused=ours.count("refused"),
+        failed=ours.count("failed"),
+        reported=reported,
+        elsewhere=theirs.count("sold"),
+    )
+    beside = f", {result.elsewhere} more bought by {len(others)} others at the shop" if others else ""
+    say(f"    {code}: {result.sold} sold of {STOCK}{beside}")
+    return result
+
+
+def race_at_the_shop(shop: Shop, products: dict[str, int]) -> list[Round]:
+    """The control: everybody buys from the shop itself."""
+    say(f"1/3 the shop alone: {BUYERS} buyers for {STOCK} units, {ROUNDS} rounds")
+    return [race(code, partial(buy, shop, products[code]), []) for code in codes("ALONE")]
+
+
+def race_through_holdfast(holdfast: Holdfast) -> list[Round]:
+    """Everybody buys from Holdfast."""
+    say("2/3 the same buyers through Holdfast")
+    return [race(code, partial(holdfast.buy, code), [], holdfast.reported(code)) for code in codes("BEHIND")]
+
+
+def race_beside_holdfast(holdfast: Holdfast, shop: Shop, products: dict[str, int]) -> list[Round]:
+    """Everybody buys from Holdfast, and one more buyer every round from the shop itself at the same time."""
+    say("3/3 the same, while another channel buys from the shop directly")
+    return [
+        race(code, partial(holdfast.buy, code), [partial(buy, shop, products[code])] * others, holdfast.reported(code))
+        for others, code in enumerate(codes("BESIDE"), start=1)
+    ]
+
+
+def codes(kind: str) -> list[str]:
+    """The products of one kind of race, one for each round."""
+    return [f"{kind}-{number:02}" for number in NUMBERS]
+
+
+def run(stack: LocalStack, servers: dict[str, str]) -> Results:
+    """All three kinds of race, and what both sides wrote down."""
+    database = databases.recreate(servers["DATABASE_URL"], "holdfast_e2e")
+    ours = [*codes("BEHIND"), *codes("BESIDE"), *QUIET]
+    with running_shop(servers["DATABASE_URL"], [*codes("ALONE"), *ours], stock=STOCK) as shop:
+        say(f"the shop is open at {shop.url}")
+        products = product_ids(shop)
+        control = race_at_the_shop(shop, products)
+        say("starting Holdfast: web, worker, beat")
+        with running_holdfast({**servers, "DATABASE_URL": database}, stack.folder, shop, ours) as holdfast:
+            say(f"Holdfast has read the shop and sells at {holdfast.url}")
+            behind = race_through_holdfast(holdfast)
+            beside = race_beside_holdfast(holdfast, shop, products)
+            say("waiting until the shop has been told of every sale")
+            wait_until_told(holdfast, TOLD_SECONDS)
+            books = read_books(shop)
+            ledger = Ledger(
+                promises=holdfast.promises(),
+                orders=books.orders,
+                allocated=books.allocated,
+                broken=holdfast.sales_beyond_reported(),
+                audit=holdfast.audit(),
+            )
+    return Results(control, behind, beside, ledger)
+
+
+def main() -> int:
+    """Run everything; 0 if all is as promised."""
+    say("installing django-oscar and its API (the first time takes a minute)")
+    install()
+    with LocalStack("e2e") as stack:
+        servers = {**os.environ, **stack.environment()}
+        for variable in stack.servers.keys() & {"REDIS_URL", "CACHE_URL"}:  # an earlier run's messages and numbers
+            redis.Redis.from_url(servers[variable]).flushall()
+        results = run(stack, servers)
+    problems = judge(results)
+    print(as_table(results))
+    path = stack.folder.parent / "e2e.json"
+    path.write_text(json.dumps(as_json(results, problems), indent=2) + "\n")
+    for problem in problems:
+        say(f"NOT AS PROMISED: {problem}")
+    say(f"{'failed' if problems else 'all as promised'}; the figures are in {path}")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
