@@ -25,6 +25,7 @@ BUYERS = 15
 STOCK = 5
 TOLD_SECONDS = 180
 NUMBERS = range(1, ROUNDS + 1)
+IN_TURN = "IN-TURN"
 QUIET = [f"QUIET-{number:02}" for number in range(1, 21)]  # the rest of the catalogue, which nobody buys
 
 Buyer = Callable[[], str]
@@ -58,6 +59,13 @@ def race_at_the_shop(shop: Shop, products: dict[str, int]) -> list[Round]:
     return [race(code, partial(buy, shop, products[code]), []) for code in codes("ALONE")]
 
 
+def buy_in_turn(shop: Shop, product: int) -> Round:
+    """The same buyers one after another: only their haste makes the difference."""
+    answers = [buy(shop, product) for _ in range(BUYERS)]
+    say(f"    one buyer after another: {answers.count('sold')} sold of {STOCK}")
+    return Round(IN_TURN, STOCK, answers.count("sold"), answers.count("refused"), answers.count("failed"))
+
+
 def race_through_holdfast(holdfast: Holdfast) -> list[Round]:
     """Everybody buys from Holdfast."""
     say("2/3 the same buyers through Holdfast")
@@ -82,10 +90,11 @@ def run(stack: LocalStack, servers: dict[str, str]) -> Results:
     """All three kinds of race, and what both sides wrote down."""
     database = databases.recreate(servers["DATABASE_URL"], "holdfast_e2e")
     ours = [*codes("BEHIND"), *codes("BESIDE"), *QUIET]
-    with running_shop(servers["DATABASE_URL"], [*codes("ALONE"), *ours], stock=STOCK) as shop:
+    with running_shop(servers["DATABASE_URL"], [IN_TURN, *codes("ALONE"), *ours], stock=STOCK) as shop:
         say(f"the shop is open at {shop.url}")
         products = product_ids(shop)
         control = race_at_the_shop(shop, products)
+        in_turn = buy_in_turn(shop, products[IN_TURN])
         say("starting Holdfast: web, worker, beat")
         with running_holdfast({**servers, "DATABASE_URL": database}, stack.folder, shop, ours) as holdfast:
             say(f"Holdfast has read the shop and sells at {holdfast.url}")
@@ -101,7 +110,7 @@ def run(stack: LocalStack, servers: dict[str, str]) -> Results:
                 broken=holdfast.sales_beyond_reported(),
                 audit=holdfast.audit(),
             )
-    return Results(control, behind, beside, ledger)
+    return Results(in_turn, control, behind, beside, ledger)
 
 
 def main() -> int:

@@ -1,7 +1,6 @@
 """Holdfast in front of the shop: real processes, used as a storefront uses them."""
 
 import contextlib
-import os
 import signal
 import subprocess
 import sys

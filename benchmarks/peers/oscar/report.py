@@ -72,6 +72,7 @@ def as_json(results: Results, problems: Sequence[str]) -> dict[str, Any]:
         "as_promised": not problems,
         "problems": list(problems),
         "oversold_rounds_of_the_shop_alone": sum(race.sold > race.stock for race in results.control),
+        "shop_alone_one_buyer_after_another": races([results.in_turn]),
         "shop_alone": races(results.control),
         "behind_holdfast": races(results.behind),
         "beside_another_channel": races(results.beside),

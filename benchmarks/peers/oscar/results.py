@@ -69,8 +69,13 @@ class Ledger:
 
 @dataclass(frozen=True)
 class Results:
-    """One run.  control: at the shop alone.  behind: through Holdfast.  beside: and others at the shop meanwhile."""
+    """One run.
 
+    in_turn: at the shop alone, one buyer after another.  control: at the shop alone, all at once.
+    behind: through Holdfast.  beside: through Holdfast, and others at the shop meanwhile.
+    """
+
+    in_turn: Round
     control: Sequence[Round]
     behind: Sequence[Round]
     beside: Sequence[Round]
@@ -80,6 +85,8 @@ class Results:
 def judge(results: Results) -> list[str]:
     """Everything that is not as promised; nothing is good news."""
     ledger, problems = results.ledger, []
+    if results.in_turn.sold != results.in_turn.stock:
+        problems.append(f"one after another bought {results.in_turn.sold} at the shop: it does not count its stock")
     if not any(race.sold > race.stock for race in results.control):
         problems.append("the shop alone oversold in no round: the race does not show what it should")
     for race in results.behind:
