@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 RUN := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-check test lint pins clean
+.PHONY: help demo demo-check test lint e2e pins clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,6 +15,9 @@ demo-check: .venv/local.stamp ## The demo, unattended for a minute: sells out, b
 
 test: .venv/dev.stamp ## The test suite on real servers; ARGS='orders -k cancel' for a part of it
 	@$(RUN) -m pytest $(ARGS)
+
+e2e: .venv/local.stamp ## A shop that nobody here wrote: the race for its stock, without Holdfast and with it in front
+	@$(RUN) -m benchmarks.peers.oscar.e2e
 
 lint: .venv/dev.stamp ## Format, lint, types, import contracts, spelling, migrations, settings, API schema
 	@$(RUN) -m inventory_project.localstack lint .ci/lint
