@@ -1,0 +1,213 @@
+"""The supplier's hidden truth: how many units there really are, and every sale with its time and reference."""
+
+import threading
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from operator import itemgetter
+from typing import Any
+
+Clock = Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One row of the catalogue.  Several rows may carry one SKU."""
+
+    uid: str
+    sku: str
+    location: str
+    initial: int
+
+
+@dataclass(slots=True)
+class Sale:
+    """Units that left the ledger.  lines: uid → units taken; source: "order" through the API, "channel" elsewhere."""
+
+    order_id: str
+    reference: str
+    source: str
+    at: float
+    requested: Mapping[str, int]
+    lines: Mapping[str, int]
+    cancelled_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How a sale is decided.
+
+    partial: take what is there.  unchecked: do not look at the stock (it was looked at earlier, or never).
+    idempotent: a reference that was sold before gets the earlier sale.
+    """
+
+    partial: bool = False
+    unchecked: bool = False
+    idempotent: bool = False
+
+
+class OutOfStock(Exception):
+    """There are fewer units than asked for; nothing was taken.  shortages: uid → units there."""
+
+    def __init__(self, shortages: Mapping[str, int]) -> None:
+        super().__init__(f"out of stock: {dict(shortages)}")
+        self.shortages = shortages
+
+
+class UnknownOrder(Exception):
+    """No order has this number."""
+
+
+@dataclass
+class _Books:
+    """What one lock guards."""
+
+    sales: list[Sale] = field(default_factory=list)
+    by_order: dict[str, Sale] = field(default_factory=dict)
+    by_reference: dict[str, list[Sale]] = field(default_factory=dict)
+    sold: Counter[int] = field(default_factory=Counter)
+    cancelled: Counter[int] = field(default_factory=Counter)
+    restocked: Counter[int] = field(default_factory=Counter)
+    # index → (time, units after), only of rows that ever changed: what lets a report lie behind the truth
+    history: dict[int, list[tuple[float, int]]] = field(default_factory=dict)
+
+
+class Ledger:
+    """Thread-safe.  Rows are addressed by their index in `items`, which is the order they are listed in."""
+
+    def __init__(self, items: Sequence[Item], clock: Clock) -> None:
+        self.items = items
+        self.started_at = clock()
+        self.clock = clock
+        self._index = {item.uid: index for index, item in enumerate(items)}
+        if len(self._index) != len(items):
+            raise ValueError("two rows carry the same id")
+        self._by_sku: dict[str, list[int]] = {}
+        for index, item in enumerate(items):
+            self._by_sku.setdefault(item.sku, []).append(index)
+        self._on_hand = [item.initial for item in items]
+        self._books = _Books()
+        self._lock = threading.Lock()
+
+    # --- Reading ------------------------------------------------------------------------------------
+    def indexes_of_sku(self, sku: str) -> Sequence[int]:
+        return self._by_sku.get(sku, ())
+
+    def index_of(self, uid: str) -> int | None:
+        return self._index.get(uid)
+
+    def sku_of(self, uid: str) -> str:
+        return self.items[self._index[uid]].sku
+
+    def now_at(self, index: int) -> tuple[int, float]:
+        """Units there are, and when that last changed."""
+        history = self._books.history.get(index)
+        return (self._on_hand[index], history[-1][0] if history else self.started_at)
+
+    def seen_at(self, index: int, moment: float) -> tuple[int, float]:
+        """Units there were at an earlier moment, and when that had last changed."""
+        history = self._books.history.get(index, ())
+        position = bisect_right(history, moment, key=itemgetter(0))
+        if not position:
+            return self.items[index].initial, self.started_at
+        at, units = history[position - 1]
+        return units, at
+
+    def sales_of(self, reference: str) -> list[Sale]:
+        with self._lock:
+            return list(self._books.by_reference.get(reference, ()))
+
+    def check(self, lines: Mapping[str, int]) -> None:
+        """Raises OutOfStock if it would not be sold now.  Says nothing about a moment later."""
+        there = {uid: self._on_hand[self._index[uid]] for uid in lines}
+        if short := {uid: there[uid] for uid, quantity in lines.items() if there[uid] < quantity}:
+            raise OutOfStock(short)
+
+    # --- Writing ------------------------------------------------------------------------------------
+    def sell(self, lines: Mapping[str, int], reference: str, source: str, terms: Terms) -> Sale:
+        """Take units (uid → units, each ≥ 1), all lines or none unless the terms are partial."""
+        with self._lock:
+            earlier = self._books.by_reference.get(reference)
+            if terms.idempotent and earlier:
+                return earlier[0]
+            taken = self._taken(lines, terms)
+            number = len(self._books.sales) + 1
+            sale = Sale(f"o{number:07d}", reference, source, self.clock(), dict(lines), taken)
+            self._books.sales.append(sale)
+            self._books.by_order[sale.order_id] = sale
+            self._books.by_reference.setdefault(reference, []).append(sale)
+            for uid, quantity in taken.items():
+                self._move(uid, -quantity, self._books.sold)
+            return sale
+
+    def cancel(self, order_id: str) -> Sale:
+        """Return an order's units, once.  Raises UnknownOrder."""
+        with self._lock:
+            sale = self._books.by_order.get(order_id)
+            if sale is None:
+                raise UnknownOrder(order_id)
+            if sale.cancelled_at is None:
+                sale.cancelled_at = self.clock()
+                for uid, quantity in sale.lines.items():
+                    self._move(uid, quantity, self._books.cancelled)
+            return sale
+
+    def restock(self, uid: str, quantity: int) -> None:
+        with self._lock:
+            self._move(uid, quantity, self._books.restocked)
+
+    def _taken(self, lines: Mapping[str, int], terms: Terms) -> dict[str, int]:
+        if terms.unchecked:
+            return dict(lines)
+        if not terms.partial:
+            self.check(lines)
+            return dict(lines)
+        there = {uid: max(0, self._on_hand[self._index[uid]]) for uid in lines}
+        taken = {uid: min(quantity, there[uid]) for uid, quantity in lines.items()}
+        if not any(taken.values()):
+            raise OutOfStock(there)
+        return {uid: quantity for uid, quantity in taken.items() if quantity}
+
+    def _move(self, uid: str, quantity: int, reason: Counter[int]) -> None:
+        index = self._index[uid]
+        reason[index] += abs(quantity)
+        self._on_hand[index] += quantity
+        self._books.history.setdefault(index, []).append((self.clock(), self._on_hand[index]))
+
+    # --- Books, for tests and for operators of the simulator -------------------------------------------
+    def truth(self, skus: Iterable[str] | None = None) -> dict[str, dict[str, int]]:
+        """Per SKU, over its rows: on_hand = initial + restocked − sold + cancelled."""
+        with self._lock:
+            return {sku: self._totals(self._by_sku.get(sku, ())) for sku in (self._by_sku if skus is None else skus)}
+
+    def _totals(self, indexes: Sequence[int]) -> dict[str, int]:
+        return {
+            "initial": sum(self.items[index].initial for index in indexes),
+            "restocked": sum(self._books.restocked[index] for index in indexes),
+            "sold": sum(self._books.sold[index] for index in indexes),
+            "cancelled": sum(self._books.cancelled[index] for index in indexes),
+            "on_hand": sum(self._on_hand[index] for index in indexes),
+        }
+
+    def audit(self) -> dict[str, Any]:
+        """Every sale, and the references that were sold more than once through the API (reference → times)."""
+        with self._lock:
+            sales = list(self._books.sales)
+        times = Counter(sale.reference for sale in sales if sale.source == "order")
+        return {
+            "sales": [self._entry(sale) for sale in sales],
+            "duplicates": {reference: count for reference, count in times.items() if count > 1},
+        }
+
+    def _entry(self, sale: Sale) -> dict[str, Any]:
+        return {
+            "order_id": sale.order_id,
+            "ref": sale.reference,
+            "source": sale.source,
+            "at": sale.at,
+            "cancelled_at": sale.cancelled_at,
+            "lines": [
+                {"id": uid, "sku": self.sku_of(uid), "quantity": quantity} for uid, quantity in sale.lines.items()
+            ],
+        }
