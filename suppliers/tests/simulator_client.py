@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 import orjson
 
 
-
 class Reachable(Protocol):
     url: str
     token: str

@@ -49,7 +49,8 @@ def test_every_dialect_reads_the_whole_list():
     with running_chaos_supplier(rows=25, dialect="rest_offset") as chaos, client_of(chaos) as client:
         assert len(client.stock("offset=20&limit=10")) == 5
     with running_chaos_supplier(rows=25, dialect="rest_cursor") as chaos, client_of(chaos) as client:
-        seen, cursor = [], ""
+        seen: list[dict[str, Any]] = []
+        cursor: str | None = ""
         while cursor is not None:
             _, page = client.call("GET", f"/stock?cursor={cursor}&limit=10")
             seen += page["items"]
