@@ -1,7 +1,8 @@
 """Every route of the service."""
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 # What fails outside REST framework: problems for programs, pages for people.
 handler400 = "storefronts.problems.bad_request"
@@ -11,4 +12,7 @@ handler500 = "storefronts.problems.server_error"
 
 urlpatterns = [
     path("admin/", admin.site.urls),
+    path("api/v1/", include("inventory.urls")),
+    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema")),
 ]

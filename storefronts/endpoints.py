@@ -13,9 +13,8 @@ from storefronts.keys import Principal
 _RENDERER = JSONRenderer()
 
 
+# Answers JSON, whatever the caller accepts.  A comment, for OpenAPI would show a docstring under every operation.
 class Endpoint(APIView):
-    """Answers JSON, whatever the caller accepts.  Needs `required_scopes`, one for each method."""
-
     required_scopes: ClassVar[dict[str, str]] = {}
     metadata_class = None  # OPTIONS is answered 405: the schema is at /api/schema/
 

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerExtension
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.plumbing import ResolvedComponent
+from drf_spectacular.plumbing import ComponentIdentity, ResolvedComponent
 from drf_spectacular.utils import Direction, OpenApiParameter, OpenApiResponse
 
 from storefronts.problems import MEDIA_TYPE, ProblemBody
@@ -42,11 +42,14 @@ class StructScheme(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
     def get_name(self, auto_schema: AutoSchema, direction: Direction) -> str:  # noqa: ARG002
         return str(self.target.__name__)
 
+    def get_identity(self, auto_schema: AutoSchema, direction: Direction) -> ComponentIdentity:  # noqa: ARG002
+        return ComponentIdentity(self.target.__name__)  # type: ignore[no-untyped-call]
+
     def map_serializer(self, auto_schema: AutoSchema, direction: Direction) -> dict[str, Any]:  # noqa: ARG002
         _, components = msgspec.json.schema_components([self.target], ref_template="#/components/schemas/{name}")
         own: dict[str, Any] = components.pop(self.target.__name__)
         for name, schema in components.items():
-            component = ResolvedComponent(name, ResolvedComponent.SCHEMA, schema=schema, object=name)  # type: ignore[no-untyped-call]
+            component = ResolvedComponent(name, ResolvedComponent.SCHEMA, schema=schema, object=ComponentIdentity(name))  # type: ignore[no-untyped-call]
             auto_schema.registry.register_on_missing(component)
         return own
 
