@@ -16,7 +16,8 @@ _RENDERER = JSONRenderer()
 # Answers JSON, whatever the caller accepts.  A comment, for OpenAPI would show a docstring under every operation.
 class Endpoint(APIView):
     required_scopes: ClassVar[dict[str, str]] = {}
-    metadata_class = None  # OPTIONS is answered 405: the schema is at /api/schema/
+    # Without OPTIONS: what it would tell is at /api/schema/.
+    http_method_names = ("get", "head", "post", "put", "patch", "delete")
 
     def perform_content_negotiation(
         self,

@@ -12,7 +12,7 @@ class HasScope(BasePermission):
 
     def has_permission(self, request: Request, view: object) -> bool:
         method = request.method or ""
-        if not hasattr(view, method.lower()):
+        if method.lower() not in getattr(view, "http_method_names", ()) or not hasattr(view, method.lower()):
             return True  # the view has no such method, and answers 405
         principal = caller(request)
         if principal is None:
