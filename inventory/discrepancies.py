@@ -1,0 +1,124 @@
+"""Where we and upstream disagree: opened once, refreshed while it lasts, resolved when it ends."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import connection
+
+from inventory.models import Discrepancy
+
+_OPEN = """
+INSERT INTO inventory_discrepancy (kind, state, supplier_id, level_id, reference, evidence, times, resolution)
+SELECT kind, 'open', supplier_id, level_id, reference, evidence::jsonb, 1, ''
+FROM unnest(%s::text[], %s::bigint[], %s::bigint[], %s::text[], %s::text[])
+    AS found(kind, supplier_id, level_id, reference, evidence)
+ON CONFLICT (kind, supplier_id, level_id, reference) WHERE state = 'open'
+DO UPDATE SET seen_at = now(), times = inventory_discrepancy.times + 1, evidence = EXCLUDED.evidence
+"""
+# Holds give way before orders, and the newest first: who waited longest keeps his unit.
+_PROMISES = """
+SELECT level_id, reference, state, quantity FROM inventory_allocation
+WHERE level_id = ANY(%s) AND state IN ('held', 'committed', 'sending', 'confirmed')
+ORDER BY level_id, state <> 'held', id DESC
+"""
+_RESOLVE_SHORTFALLS = """
+UPDATE inventory_discrepancy SET state = 'resolved', resolved_at = now(), resolution = 'the stock suffices again'
+WHERE kind = 'shortfall' AND state = 'open' AND supplier_id = ANY(%s) AND level_id = ANY(%s)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One disagreement.  evidence: JSON, for a person."""
+
+    kind: Discrepancy.Kind
+    supplier_id: int
+    level_id: int | None = None
+    reference: str = ""
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """What is sellable of a level and what is promised of it, in whole units."""
+
+    supplier_id: int
+    level_id: int
+    sellable: int
+    allocated: int
+
+
+def report(findings: Sequence[Finding]) -> None:
+    """Open discrepancies, or refresh those that are open already."""
+    if not findings:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _OPEN,
+            [
+                [str(finding.kind) for finding in findings],
+                [finding.supplier_id for finding in findings],
+                [finding.level_id for finding in findings],
+                [finding.reference for finding in findings],
+                [json.dumps(finding.evidence) for finding in findings],
+            ],
+        )
+
+
+def resolve(kind: Discrepancy.Kind, supplier_id: int, reference: str, *, resolution: str) -> None:
+    """Close what is open of one kind about one order at one supplier."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE inventory_discrepancy SET state = 'resolved', resolved_at = now(), resolution = %s"
+            " WHERE kind = %s AND state = 'open' AND supplier_id = %s AND reference = %s",
+            [resolution, str(kind), supplier_id, reference],
+        )
+
+
+def review_shortfalls(balances: Sequence[Balance]) -> None:
+    """Report the levels with more promised than sellable and resolve the others'.  Requires: the levels are locked."""
+    short = [balance for balance in balances if balance.allocated > balance.sellable]
+    enough = [balance for balance in balances if balance.allocated <= balance.sellable]
+    if short:
+        _report_shortfalls(short)
+    if enough:
+        with connection.cursor() as cursor:
+            suppliers = {balance.supplier_id for balance in enough}
+            cursor.execute(_RESOLVE_SHORTFALLS, [list(suppliers), [balance.level_id for balance in enough]])
+
+
+def _report_shortfalls(short: Sequence[Balance]) -> None:
+    promises: dict[int, list[tuple[str, str, int]]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(_PROMISES, [[balance.level_id for balance in short]])
+        for level_id, *promise in cursor.fetchall():
+            promises.setdefault(level_id, []).append(tuple(promise))
+    report(
+        [
+            Finding(
+                Discrepancy.Kind.SHORTFALL,
+                balance.supplier_id,
+                balance.level_id,
+                evidence={
+                    "sellable": balance.sellable,
+                    "allocated": balance.allocated,
+                    "short": balance.allocated - balance.sellable,
+                    "affected": _affected(promises.get(balance.level_id, []), balance.allocated - balance.sellable),
+                },
+            )
+            for balance in short
+        ]
+    )
+
+
+def _affected(promises: Sequence[tuple[str, str, int]], short: int) -> list[dict[str, Any]]:
+    """The promises that cannot be kept, each with the units it lacks."""
+    affected = []
+    for reference, state, quantity in promises:
+        if short <= 0:
+            break
+        affected.append({"reference": reference, "state": state, "quantity": quantity, "lacks": min(short, quantity)})
+        short -= quantity
+    return affected

@@ -1,0 +1,288 @@
+"""Where the two layers meet: the one module that writes both sides of a level, in one statement.
+
+A reading may or may not include the orders that we placed.  Note [Settlement] in docs/architecture.md says why a
+confirmed order leaves `allocated` only with a reading that is surely younger than it.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection
+
+from inventory import discrepancies, ledger, settling, trust
+from inventory.ledger import Origin
+from inventory.models import StockMovement
+from inventory.positions import READ_AT
+from inventory.settling import Confirmed, Numbers, Standing
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What upstream said of one level.
+
+    reported: whole units, None = "not counted".  read_at: aware UTC by the database's clock, how new it can be at best.
+    """
+
+    level_id: int
+    reported: int | None
+    read_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Absorbed:
+    """What became of readings.
+
+    changed: levels whose numbers changed.  skipped: somebody holds them; try again.  stale: ignored, the stored number
+    is newer.  codes: SKUs whose version rose; their cached values are to be invalidated after the commit.
+    """
+
+    changed: list[int] = field(default_factory=list)
+    skipped: list[int] = field(default_factory=list)
+    stale: list[int] = field(default_factory=list)
+    codes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Promise:
+    id: int
+    level_id: int
+    reference: str
+    quantity: int
+
+
+@dataclass(slots=True)
+class _Changes:
+    """What one transaction does to levels, and the allocations that leave `allocated` with it."""
+
+    cause: str
+    origin: Origin
+    reference: str = ""
+    levels: list[tuple[Standing, Numbers]] = field(default_factory=list)
+    settled: list[int] = field(default_factory=list)
+    lost: list[int] = field(default_factory=list)
+    detail: str = ""
+
+    def moved(self) -> list[tuple[Standing, Numbers]]:
+        return [(level, after) for level, after in self.levels if settling.is_moved(level.numbers, after)]
+
+
+_STANDING = f"""
+SELECT level.id, level.supplier_id, level.version, level.reported, level.sellable, level.allocated, level.read_at,
+       level.misses, level.rejection_cap, level.rejections, level.capped_until,
+       {READ_AT},
+       CASE WHEN level.misses = 0 AND feed.complete_as_of >= COALESCE(level.read_at, '-infinity')
+            THEN feed.complete_until END,
+       refusal.at, refusal.floor
+FROM inventory_stocklevel level
+LEFT JOIN inventory_feed feed ON feed.supplier_id = level.supplier_id
+LEFT JOIN LATERAL (
+    SELECT at, reported_after - allocated_after AS floor FROM inventory_stockmovement
+    WHERE level.rejection_cap IS NOT NULL AND level_id = level.id AND cause = 'rejection'
+    ORDER BY version DESC LIMIT 1
+) refusal ON true
+WHERE level.id = ANY(%s)
+ORDER BY level.id
+"""
+_POLICIES = """
+SELECT id, buffer, stale_after_seconds, expire_after_seconds, settlement_lag_seconds
+FROM suppliers_supplier WHERE id IN (SELECT supplier_id FROM inventory_stocklevel WHERE id = ANY(%s))
+"""
+_CONFIRMED = """
+SELECT level_id, id, quantity, confirmed_at FROM inventory_allocation
+WHERE level_id = ANY(%s) AND state = 'confirmed' ORDER BY id
+"""
+# The reading and what it settles are one statement: no moment, and no crash, lies between them.
+_STORE = """
+WITH settled AS (
+    UPDATE inventory_allocation SET state = 'settled', closed_at = clock_timestamp()
+    WHERE id = ANY(%(settled)s) AND state = 'confirmed'
+), lost AS (
+    UPDATE inventory_allocation
+    SET state = 'lost', closed_at = clock_timestamp(), lease_until = NULL, detail = %(detail)s
+    WHERE id = ANY(%(lost)s) AND state IN ('held', 'committed', 'sending', 'confirmed')
+)
+UPDATE inventory_stocklevel level
+SET reported = after.reported, sellable = after.sellable, allocated = after.allocated, read_at = after.read_at,
+    misses = after.misses, rejection_cap = after.rejection_cap, rejections = after.rejections,
+    capped_until = after.capped_until, version = after.version
+FROM unnest(%(id)s::bigint[], %(reported)s::int[], %(sellable)s::int[], %(allocated)s::int[],
+            %(read_at)s::timestamptz[], %(misses)s::int[], %(rejection_cap)s::int[], %(rejections)s::int[],
+            %(capped_until)s::timestamptz[], %(version)s::bigint[])
+    AS after(id, reported, sellable, allocated, read_at, misses, rejection_cap, rejections, capped_until, version)
+WHERE level.id = after.id
+"""
+
+
+def absorb(readings: Sequence[Reading], *, origin: Origin, skip_locked: bool = False) -> Absorbed:
+    """Store readings, and settle the orders that they include.
+
+    Of several readings of one level the newest counts.
+    Locks: Sku rows, then levels.  Requires an open transaction.
+    """
+    return _absorb(readings, settling.by_reading, origin, skip_locked=skip_locked)
+
+
+def missing(readings: Sequence[Reading], *, origin: Origin, skip_locked: bool = False) -> Absorbed:
+    """Store that upstream has these rows no more; `reported` is what they count as now.  They inherit no age.
+
+    Locks: Sku rows, then levels.  Requires an open transaction.
+    """
+    return _absorb(readings, settling.by_absence, origin, skip_locked=skip_locked)
+
+
+def _absorb(
+    readings: Sequence[Reading],
+    rule: Callable[[Standing, int | None, datetime, Sequence[Confirmed]], settling.Read | None],
+    origin: Origin,
+    *,
+    skip_locked: bool,
+) -> Absorbed:
+    newest = {reading.level_id: reading for reading in sorted(readings, key=lambda one: one.read_at)}
+    locked = ledger.lock_levels(list(newest), skip_locked=skip_locked)
+    levels, now = _standing(locked)
+    confirmed = _confirmed([level.id for level in levels if level.numbers.allocated])
+    changes = _Changes(StockMovement.Cause.READING, origin)
+    stale = []
+    for level in levels:
+        reading = newest[level.id]
+        # A clock that runs ahead must not settle orders early.
+        read = rule(level, reading.reported, min(reading.read_at, now), confirmed.get(level.id, ()))
+        if read is None:
+            stale.append(level.id)
+        else:
+            changes.levels.append((level, read.numbers))
+            changes.settled.extend(read.settled)
+    codes = _write(changes)
+    changed = [level.id for level, _ in changes.moved()]
+    return Absorbed(changed, [pk for pk in newest if pk not in locked], stale, codes)
+
+
+def reject(allocation_ids: Sequence[int], *, detail: str, origin: Origin) -> list[str]:
+    """Write off allocations that upstream refused for lack of stock, and cap their levels at what stays promised.
+
+    The codes of the SKUs whose version rose.  Allocations that are closed already are left alone.
+    Locks: Sku rows, then levels.  Requires an open transaction.
+    """
+    return _write_off(allocation_ids, StockMovement.Cause.REJECTION, detail, origin)
+
+
+def lose(allocation_ids: Sequence[int], *, detail: str, origin: Origin) -> list[str]:
+    """Write off allocations that upstream does not deliver for another reason than lack of stock.
+
+    The codes of the SKUs whose version rose.  Allocations that are closed already are left alone.
+    Locks: Sku rows, then levels.  Requires an open transaction.
+    """
+    return _write_off(allocation_ids, StockMovement.Cause.LOSS, detail, origin)
+
+
+def _write_off(allocation_ids: Sequence[int], cause: StockMovement.Cause, detail: str, origin: Origin) -> list[str]:
+    ledger.lock_levels(list({promise.level_id for promise in _promises(allocation_ids)}))
+    # Again, under the lock: a cancel or another worker may have closed some since.
+    promises = _promises(allocation_ids)
+    levels, now = _standing({promise.level_id for promise in promises})
+    changes = _Changes(cause, origin, lost=[promise.id for promise in promises], detail=detail[:300])
+    changes.reference = promises[0].reference if promises else ""
+    for level in levels:
+        units = sum(promise.quantity for promise in promises if promise.level_id == level.id)
+        rejected = cause == StockMovement.Cause.REJECTION
+        after = settling.by_refusal(level, units, now) if rejected else settling.by_loss(level, units)
+        changes.levels.append((level, after))
+    return _write(changes)
+
+
+def retrust(level_ids: Sequence[int], *, origin: Origin, skip_locked: bool = False) -> Absorbed:
+    """Count levels anew under their suppliers' present policies.
+
+    Locks: Sku rows, then levels.  Requires an open transaction.
+    """
+    locked = ledger.lock_levels(level_ids, skip_locked=skip_locked)
+    levels, _ = _standing(locked)
+    changes = _Changes(StockMovement.Cause.POLICY, origin)
+    changes.levels = [(level, settling.by_policy(level)) for level in levels]
+    changes.levels = changes.moved()
+    codes = _write(changes)
+    return Absorbed([level.id for level, _ in changes.levels], [pk for pk in level_ids if pk not in locked], [], codes)
+
+
+def _standing(level_ids: set[int]) -> tuple[list[Standing], datetime]:
+    """Locked levels by id, and the database's time."""
+    with connection.cursor() as cursor:
+        cursor.execute(_POLICIES, [list(level_ids)])
+        policies = {
+            row[0]: (trust.Policy(row[1], row[2], row[3]), timedelta(seconds=row[4])) for row in cursor.fetchall()
+        }
+        cursor.execute(_STANDING, [list(level_ids)])
+        levels = [
+            Standing(row[0], row[1], row[2], Numbers(*row[3:11]), *policies[row[1]], *row[11:])
+            for row in cursor.fetchall()
+        ]
+        cursor.execute("SELECT clock_timestamp()")
+        return levels, cursor.fetchone()[0]
+
+
+def _confirmed(level_ids: Sequence[int]) -> dict[int, list[Confirmed]]:
+    found: dict[int, list[Confirmed]] = {}
+    if level_ids:
+        with connection.cursor() as cursor:
+            cursor.execute(_CONFIRMED, [list(level_ids)])
+            for level_id, *allocation in cursor.fetchall():
+                found.setdefault(level_id, []).append(Confirmed(*allocation))
+    return found
+
+
+def _promises(allocation_ids: Sequence[int]) -> list[_Promise]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id, level_id, reference, quantity FROM inventory_allocation"
+            " WHERE id = ANY(%s) AND state IN ('held', 'committed', 'sending', 'confirmed') ORDER BY id",
+            [list(allocation_ids)],
+        )
+        return [_Promise(*row) for row in cursor.fetchall()]
+
+
+def _write(changes: _Changes) -> list[str]:
+    """Store the changes with their movements; the codes of the SKUs whose version rose."""
+    if not changes.levels:
+        return []
+    moved = changes.moved()
+    versions = {level.id: level.version + 1 for level, _ in moved}
+    with connection.cursor() as cursor:
+        cursor.execute(_STORE, _parameters(changes, versions))
+    codes = []
+    if moved:
+        ledger.append([_movement(changes, level, after) for level, after in moved], changes.origin)
+        codes = ledger.bump_versions_of_levels(list(versions))
+    discrepancies.review_shortfalls(
+        [
+            discrepancies.Balance(level.supplier_id, level.id, after.sellable, after.allocated)
+            for level, after in changes.levels
+        ]
+    )
+    return codes
+
+
+def _parameters(changes: _Changes, versions: dict[int, int]) -> dict[str, Any]:
+    columns = ("reported", "sellable", "allocated", "read_at", "misses", "rejection_cap", "rejections", "capped_until")
+    return {
+        "settled": changes.settled,
+        "lost": changes.lost,
+        "detail": changes.detail,
+        "id": [level.id for level, _ in changes.levels],
+        "version": [versions.get(level.id, level.version) for level, _ in changes.levels],
+        **{column: [getattr(after, column) for _, after in changes.levels] for column in columns},
+    }
+
+
+def _movement(changes: _Changes, level: Standing, after: Numbers) -> ledger.Movement:
+    before = level.numbers
+    return ledger.Movement(
+        level.id,
+        level.version + 1,
+        changes.cause,
+        changes.reference,
+        (before.sellable, after.sellable),
+        (before.allocated, after.allocated),
+        after.reported,
+    )

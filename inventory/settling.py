@@ -1,0 +1,157 @@
+"""What a level becomes by a reading, a refusal, a loss or another policy.  Pure functions: no clock, no database."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from inventory import trust
+
+HOLD_AT_LEAST = timedelta(seconds=60)
+HOLD_AT_MOST = timedelta(days=1)
+# A level that was not refused for this long after its last hold is trusted as if it had never been.
+FORGIVEN_AFTER = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """The columns of a level that a settlement may change.  read_at: the row's own, not the inherited one."""
+
+    reported: int | None
+    sellable: int
+    allocated: int
+    read_at: datetime | None
+    misses: int = 0
+    rejection_cap: int | None = None
+    rejections: int = 0
+    capped_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A level as it is stored, with what its supplier declares.
+
+    known_at: how new the stored number is, inherited or not.
+    inherited_until: last request of the snapshot that the row inherits its age from; None: its age is its own.
+    rejected_at, rejection_floor: of the refusal that capped it; a number below the floor differs from the refused one
+    by more than our own orders explain.
+    """
+
+    id: int
+    supplier_id: int
+    version: int
+    numbers: Numbers
+    policy: trust.Policy
+    lag: timedelta
+    known_at: datetime | None = None
+    inherited_until: datetime | None = None
+    rejected_at: datetime | None = None
+    rejection_floor: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """An allocation that upstream took and whose number may not show it yet."""
+
+    id: int
+    quantity: int
+    confirmed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """The numbers after a reading, and the allocations that it includes."""
+
+    numbers: Numbers
+    settled: Sequence[int] = ()
+
+
+def by_reading(
+    level: Standing, reported: int | None, read_at: datetime, confirmed: Sequence[Confirmed] = ()
+) -> Read | None:
+    """The level after upstream said `reported`; None if the stored number is newer, or may be and is lower.
+
+    read_at: how new the reading can be at best.
+    """
+    if _is_outdated(level, reported, read_at):
+        return None
+    # Confirmed for longer than upstream's data may be old: the number includes them.  All others stay subtracted.
+    settled = [one for one in confirmed if one.confirmed_at + level.lag <= read_at]
+    units = sum(one.quantity for one in settled)
+    before = level.numbers
+    cap = None if before.rejection_cap is None else _cap(level, reported, read_at, units)
+    numbers = Numbers(
+        reported=reported,
+        sellable=trust.sellable(reported, level.policy, rejection_cap=cap).units,
+        allocated=before.allocated - units,
+        read_at=read_at,
+        misses=0,
+        rejection_cap=cap,
+        rejections=before.rejections,
+        capped_until=before.capped_until,
+    )
+    return Read(numbers, [one.id for one in settled])
+
+
+def _is_outdated(level: Standing, reported: int | None, read_at: datetime) -> bool:
+    if level.known_at is None:
+        return False
+    if read_at < level.known_at:
+        return True
+    # The snapshot read this row at some time up to its last request, perhaps after us: then only a lower number counts.
+    return (
+        level.inherited_until is not None
+        and read_at < level.inherited_until
+        and reported is not None
+        and (level.numbers.reported is None or reported > level.numbers.reported)
+    )
+
+
+def _cap(level: Standing, reported: int | None, read_at: datetime, settled: int) -> int | None:
+    """What is left of the cap after a refusal."""
+    cap, until = level.numbers.rejection_cap, level.numbers.capped_until
+    if cap is None or until is None or read_at >= until:
+        return None
+    after_refusal = level.rejected_at is None or read_at > level.rejected_at
+    if after_refusal and reported is not None and level.rejection_floor is not None:
+        if reported < level.rejection_floor:
+            return None
+    # Units that the number now includes may not come back as room below the cap.
+    return max(0, cap - settled)
+
+
+def by_refusal(level: Standing, units: int, now: datetime) -> Numbers:
+    """The level after upstream refused these allocated units for lack of stock: nothing more is sold from it."""
+    before = level.numbers
+    left = before.allocated - units
+    forgiven = before.capped_until is None or now > before.capped_until + FORGIVEN_AFTER
+    rejections = 1 if forgiven else before.rejections + 1
+    return replace(
+        before,
+        allocated=left,
+        sellable=trust.sellable(before.reported, level.policy, rejection_cap=left).units,
+        rejection_cap=left,
+        rejections=rejections,
+        capped_until=now + hold(level.lag, rejections),
+    )
+
+
+def hold(lag: timedelta, rejections: int) -> timedelta:
+    """How long an equal or higher number is not believed after the n-th refusal."""
+    return min(max(2 * lag, HOLD_AT_LEAST) * 2 ** min(rejections - 1, 16), HOLD_AT_MOST)
+
+
+def by_loss(level: Standing, units: int) -> Numbers:
+    """The level after upstream let go of allocated units for another reason than lack of stock."""
+    return replace(level.numbers, allocated=level.numbers.allocated - units)
+
+
+def by_policy(level: Standing) -> Numbers:
+    """The level under its supplier's present policy."""
+    before = level.numbers
+    sellable = trust.sellable(before.reported, level.policy, rejection_cap=before.rejection_cap)
+    return replace(before, sellable=sellable.units)
+
+
+def is_moved(before: Numbers, after: Numbers) -> bool:
+    """Whether the change belongs in the ledger; a number that was merely seen again does not."""
+    return (before.reported, before.sellable, before.allocated) != (after.reported, after.sellable, after.allocated)
