@@ -124,12 +124,14 @@ def absorb(readings: Sequence[Reading], *, origin: Origin, skip_locked: bool = F
     return _absorb(readings, settling.by_reading, origin, skip_locked=skip_locked)
 
 
-def missing(readings: Sequence[Reading], *, origin: Origin, skip_locked: bool = False) -> Absorbed:
-    """Store that upstream has these rows no more; `reported` is what they count as now.  They inherit no age.
+def missing(level_ids: Sequence[int], *, read_at: datetime, origin: Origin, skip_locked: bool = False) -> Absorbed:
+    """Store that upstream has these rows no more: they count as 0.
 
+    read_at: when upstream was asked, by the database's clock.
     Locks: Sku rows, then levels.  Requires an open transaction.
     """
-    return _absorb(readings, settling.by_absence, origin, skip_locked=skip_locked)
+    gone = [Reading(level_id, 0, read_at) for level_id in level_ids]
+    return _absorb(gone, settling.by_absence, origin, skip_locked=skip_locked)
 
 
 def _absorb(

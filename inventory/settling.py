@@ -92,6 +92,14 @@ def by_reading(
     return Read(numbers, [one.id for one in settled])
 
 
+def by_absence(
+    level: Standing, reported: int | None, read_at: datetime, confirmed: Sequence[Confirmed] = ()
+) -> Read | None:
+    """The level after upstream showed it to have gone; later snapshots without it do not make it younger."""
+    read = by_reading(level, reported, read_at, confirmed)
+    return read and replace(read, numbers=replace(read.numbers, misses=max(1, level.numbers.misses)))
+
+
 def _is_outdated(level: Standing, reported: int | None, read_at: datetime) -> bool:
     if level.known_at is None:
         return False
@@ -111,12 +119,17 @@ def _cap(level: Standing, reported: int | None, read_at: datetime, settled: int)
     cap, until = level.numbers.rejection_cap, level.numbers.capped_until
     if cap is None or until is None or read_at >= until:
         return None
-    after_refusal = level.rejected_at is None or read_at > level.rejected_at
-    if after_refusal and reported is not None and level.rejection_floor is not None:
-        if reported < level.rejection_floor:
-            return None
+    if _is_lifting(level, reported, read_at):
+        return None
     # Units that the number now includes may not come back as room below the cap.
     return max(0, cap - settled)
+
+
+def _is_lifting(level: Standing, reported: int | None, read_at: datetime) -> bool:
+    """Whether upstream's number moved since the refusal, by more than our own orders move it."""
+    if reported is None or level.rejection_floor is None or level.rejected_at is None:
+        return False
+    return read_at > level.rejected_at and reported < level.rejection_floor
 
 
 def by_refusal(level: Standing, units: int, now: datetime) -> Numbers:
@@ -137,7 +150,8 @@ def by_refusal(level: Standing, units: int, now: datetime) -> Numbers:
 
 def hold(lag: timedelta, rejections: int) -> timedelta:
     """How long an equal or higher number is not believed after the n-th refusal."""
-    return min(max(2 * lag, HOLD_AT_LEAST) * 2 ** min(rejections - 1, 16), HOLD_AT_MOST)
+    doublings: int = 2 ** min(rejections - 1, 16)
+    return min(max(2 * lag, HOLD_AT_LEAST) * doublings, HOLD_AT_MOST)
 
 
 def by_loss(level: Standing, units: int) -> Numbers:
