@@ -6,6 +6,8 @@ import environ
 import structlog
 from django.core.exceptions import ImproperlyConfigured
 
+from inventory_project.logs import redact
+
 env = environ.Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -57,9 +59,9 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "inventory_project.logs.RequestLog",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django_structlog.middlewares.RequestMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -164,6 +166,7 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 HTTPS = env.bool("HTTPS", default=False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_SSL_REDIRECT = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)$"]  # asked from inside, past the proxy that speaks TLS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 # They bind every other host of the domain: its owner's decision, to be made in front of us.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
@@ -181,12 +184,14 @@ RESERVATION_MAX_SECONDS = 3_600
 
 # --- Logs -----------------------------------------------------------------------------------------
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
+DJANGO_STRUCTLOG_CELERY_ENABLED = True  # a task's lines carry the id of the request that caused it
 SHARED_PROCESSORS: list[structlog.typing.Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.format_exc_info,
+    redact,
 ]
 structlog.configure(
     processors=[*SHARED_PROCESSORS, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -205,6 +210,12 @@ LOGGING = {
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "json"}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
-    # python-redis-lock logs every contended acquire as a warning.
-    "loggers": {"redis_lock": {"level": "ERROR"}, "django_structlog": {"level": "WARNING"}},
+    "loggers": {
+        # python-redis-lock logs every contended acquire as a warning.
+        "redis_lock": {"level": "ERROR"},
+        # Its tasks' lines repeat Celery's own; what we take from it is the request id inside a task.
+        "django_structlog": {"level": "WARNING"},
+        # Refusals are answers; the request's own line has their status.
+        "django.request": {"level": "ERROR"},
+    },
 }
