@@ -12,7 +12,7 @@ import orjson
 from .behaviours import Distortion, EmptyBlip, Fault, JsonRow, LateReadback, OwnOversell, PageFault, Partial, Spoiler
 from .dialects import DIALECTS, BadQuery
 from .ledger import Ledger, OutOfStock, Sale, Terms, UnknownOrder
-from .messages import Call, Reply, Request, error_reply, json_reply
+from .messages import Call, Fate, Reply, Request, error_reply, json_reply
 from .scenario import Scenario
 
 MAX_LINES, MAX_REFERENCE = 1_000, 255
@@ -200,9 +200,10 @@ class ChaosSupplier:
         partial = scenario.striking(Partial, call) is not None
         race = scenario.striking(OwnOversell, call)
         try:
-            if race:
+            if race and not (scenario.idempotent and self.ledger.sales_of(reference)):
                 self.ledger.check(lines)
-                self._pause(race.race_window_ms / 1000)
+                if self._pause(race.race_window_ms / 1000):
+                    return Reply(0, fate=Fate.CLOSE)
             terms = Terms(partial=partial, unchecked=race is not None, idempotent=scenario.idempotent)
             sale = self.ledger.sell(lines, reference, "order", terms)
         except OutOfStock as error:

@@ -282,8 +282,12 @@ def test_a_supplier_that_looks_and_then_sells_oversells_by_itself():
                 return client.order(f"r{number}", SKU, 1)[0]
 
         with ThreadPoolExecutor(4) as pool:
-            sold = list(pool.map(buy, range(4))).count(201)
+            answers = list(pool.map(buy, range(4)))
+        sold = answers.count(201)
         assert sold > 1
+        assert chaos.truth(SKU)[SKU]["on_hand"] == 1 - sold
+        chaos.set(idempotent=True)
+        assert buy(answers.index(201)) == 201, "a repeat is answered, not decided anew"
         assert chaos.truth(SKU)[SKU]["on_hand"] == 1 - sold
 
 
