@@ -1,5 +1,6 @@
 """`Authorization: Api-Key <key>`."""
 
+import structlog
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
@@ -24,6 +25,7 @@ class ApiKeyAuthentication(BaseAuthentication):
         if principal is None:
             # One answer for unknown, expired, revoked and inactive: it tells a stranger nothing.
             raise AuthenticationFailed("The API key is not valid.")
+        structlog.contextvars.bind_contextvars(storefront=principal.slug)
         return principal, None
 
     def authenticate_header(self, request: Request) -> str:  # noqa: ARG002  # REST framework's signature

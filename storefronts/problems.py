@@ -91,6 +91,7 @@ def problem_response(
     content = msgspec.json.encode({**msgspec.structs.asdict(body), **(members or {})})
     response = HttpResponse(content, status=status, content_type=MEDIA_TYPE, headers=headers)
     response["Cache-Control"] = "no-store"
+    response["Content-Length"] = str(len(content))  # a refused host is answered before the middleware that adds it
     return response
 
 
