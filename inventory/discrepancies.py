@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import connection
 
+from inventory import arrays
 from inventory.models import Discrepancy
 
 _OPEN = """
@@ -25,7 +26,7 @@ ORDER BY level_id, state <> 'held', id DESC
 """
 _RESOLVE_SHORTFALLS = """
 UPDATE inventory_discrepancy SET state = 'resolved', resolved_at = now(), resolution = 'the stock suffices again'
-WHERE kind = 'shortfall' AND state = 'open' AND supplier_id = ANY(%s) AND level_id = ANY(%s)
+WHERE kind = 'shortfall' AND state = 'open' AND supplier_id = ANY(%s) AND level_id = ANY(%s::bigint[])
 """
 
 
@@ -86,7 +87,9 @@ def review_shortfalls(balances: Sequence[Balance]) -> None:
     if enough:
         with connection.cursor() as cursor:
             suppliers = {balance.supplier_id for balance in enough}
-            cursor.execute(_RESOLVE_SHORTFALLS, [list(suppliers), [balance.level_id for balance in enough]])
+            cursor.execute(
+                _RESOLVE_SHORTFALLS, [list(suppliers), arrays.literal(balance.level_id for balance in enough)]
+            )
 
 
 def _report_shortfalls(short: Sequence[Balance]) -> None:

@@ -6,6 +6,8 @@ from typing import Any
 
 from django.db import connection
 
+from inventory import arrays
+
 
 @dataclass(frozen=True, slots=True)
 class Origin:
@@ -49,11 +51,11 @@ SELECT id FROM inventory_stocklevel WHERE id IN (
 ORDER BY id FOR NO KEY UPDATE
 """
 _LOCK_SKUS_BY_LEVEL = """
-SELECT id FROM inventory_sku WHERE id IN (SELECT sku_id FROM inventory_offer WHERE level_id = ANY(%(levels)s))
+SELECT id FROM inventory_sku WHERE id IN (SELECT sku_id FROM inventory_offer WHERE level_id = ANY(%(levels)s::bigint[]))
 ORDER BY id FOR NO KEY UPDATE
 """
-_LOCK_LEVELS = "SELECT id FROM inventory_stocklevel WHERE id = ANY(%(levels)s) ORDER BY id FOR NO KEY UPDATE"
-_OFFERED = "SELECT sku_id, level_id FROM inventory_offer WHERE level_id = ANY(%(levels)s)"
+_LOCK_LEVELS = "SELECT id FROM inventory_stocklevel WHERE id = ANY(%(levels)s::bigint[]) ORDER BY id FOR NO KEY UPDATE"
+_OFFERED = "SELECT sku_id, level_id FROM inventory_offer WHERE level_id = ANY(%(levels)s::bigint[])"
 
 
 def lock_codes(codes: Sequence[str]) -> None:
@@ -74,11 +76,12 @@ def lock_levels(level_ids: Sequence[int], *, skip_locked: bool = False) -> set[i
     """
     suffix = " SKIP LOCKED" if skip_locked else ""
     with connection.cursor() as cursor:
-        cursor.execute(_LOCK_SKUS_BY_LEVEL + suffix, {"levels": list(level_ids)})
+        cursor.execute(_LOCK_SKUS_BY_LEVEL + suffix, {"levels": arrays.literal(level_ids)})
         skus = {sku_id for (sku_id,) in cursor.fetchall()}
-        cursor.execute(_OFFERED, {"levels": list(level_ids)})
+        cursor.execute(_OFFERED, {"levels": arrays.literal(level_ids)})
         busy = {level_id for sku_id, level_id in cursor.fetchall() if sku_id not in skus}
-        cursor.execute(_LOCK_LEVELS + suffix, {"levels": [pk for pk in level_ids if pk not in busy]})
+        free = arrays.literal(pk for pk in level_ids if pk not in busy)
+        cursor.execute(_LOCK_LEVELS + suffix, {"levels": free})
         return {level_id for (level_id,) in cursor.fetchall()}
 
 
@@ -97,8 +100,8 @@ def bump_versions_of_levels(level_ids: Sequence[int]) -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE inventory_sku SET version = version + 1"
-            " WHERE id IN (SELECT sku_id FROM inventory_offer WHERE level_id = ANY(%s)) RETURNING code",
-            [list(level_ids)],
+            " WHERE id IN (SELECT sku_id FROM inventory_offer WHERE level_id = ANY(%s::bigint[])) RETURNING code",
+            [arrays.literal(level_ids)],
         )
         return [code for (code,) in cursor.fetchall()]
 
@@ -121,11 +124,11 @@ def append(movements: Sequence[Movement], origin: Origin = NOBODY) -> None:
         "actor": ("text", [(movement.origin or origin).actor for movement in movements]),
         "request_id": ("text", [(movement.origin or origin).request_id for movement in movements]),
     }
-    arrays = ", ".join(f"%s::{kind}[]" for kind, _ in columns.values())
+    casts = ", ".join(f"%s::{kind}[]" for kind, _ in columns.values())
     with connection.cursor() as cursor:
         cursor.execute(
             f"INSERT INTO inventory_stockmovement ({', '.join(columns)}, sellable_delta, allocated_delta)"
             " SELECT m.*, m.sellable_after - m.sellable_before, m.allocated_after - m.allocated_before"
-            f" FROM unnest({arrays}) AS m({', '.join(columns)})",
-            [values for _, values in columns.values()],
+            f" FROM unnest({casts}) AS m({', '.join(columns)})",
+            [arrays.literal(values) for _, values in columns.values()],
         )

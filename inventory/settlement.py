@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db import connection
 
-from inventory import discrepancies, ledger, settling, trust
+from inventory import arrays, discrepancies, ledger, settling, trust
 from inventory.ledger import Origin
 from inventory.models import StockMovement
 from inventory.positions import READ_AT
@@ -82,26 +82,26 @@ LEFT JOIN LATERAL (
     WHERE level.rejection_cap IS NOT NULL AND level_id = level.id AND cause = 'rejection'
     ORDER BY version DESC LIMIT 1
 ) refusal ON true
-WHERE level.id = ANY(%s)
+WHERE level.id = ANY(%s::bigint[])
 ORDER BY level.id
 """
 _POLICIES = """
 SELECT id, buffer, stale_after_seconds, expire_after_seconds, settlement_lag_seconds
-FROM suppliers_supplier WHERE id IN (SELECT supplier_id FROM inventory_stocklevel WHERE id = ANY(%s))
+FROM suppliers_supplier WHERE id IN (SELECT supplier_id FROM inventory_stocklevel WHERE id = ANY(%s::bigint[]))
 """
 _CONFIRMED = """
 SELECT level_id, id, quantity, confirmed_at FROM inventory_allocation
-WHERE level_id = ANY(%s) AND state = 'confirmed' ORDER BY id
+WHERE level_id = ANY(%s::bigint[]) AND state = 'confirmed' ORDER BY id
 """
 # The reading and what it settles are one statement: no moment, and no crash, lies between them.
 _STORE = """
 WITH settled AS (
     UPDATE inventory_allocation SET state = 'settled', closed_at = clock_timestamp()
-    WHERE id = ANY(%(settled)s) AND state = 'confirmed'
+    WHERE id = ANY(%(settled)s::bigint[]) AND state = 'confirmed'
 ), lost AS (
     UPDATE inventory_allocation
     SET state = 'lost', closed_at = clock_timestamp(), lease_until = NULL, detail = %(detail)s
-    WHERE id = ANY(%(lost)s) AND state IN ('held', 'committed', 'sending', 'confirmed')
+    WHERE id = ANY(%(lost)s::bigint[]) AND state IN ('held', 'committed', 'sending', 'confirmed')
 )
 UPDATE inventory_stocklevel level
 SET reported = after.reported, sellable = after.sellable, allocated = after.allocated, read_at = after.read_at,
@@ -211,11 +211,11 @@ def retrust(level_ids: Sequence[int], *, origin: Origin, skip_locked: bool = Fal
 def _standing(level_ids: set[int]) -> tuple[list[Standing], datetime]:
     """Locked levels by id, and the database's time."""
     with connection.cursor() as cursor:
-        cursor.execute(_POLICIES, [list(level_ids)])
+        cursor.execute(_POLICIES, [arrays.literal(level_ids)])
         policies = {
             row[0]: (trust.Policy(row[1], row[2], row[3]), timedelta(seconds=row[4])) for row in cursor.fetchall()
         }
-        cursor.execute(_STANDING, [list(level_ids)])
+        cursor.execute(_STANDING, [arrays.literal(level_ids)])
         levels = [
             Standing(row[0], row[1], row[2], Numbers(*row[3:11]), *policies[row[1]], *row[11:])
             for row in cursor.fetchall()
@@ -228,7 +228,7 @@ def _confirmed(level_ids: Sequence[int]) -> dict[int, list[Confirmed]]:
     found: dict[int, list[Confirmed]] = {}
     if level_ids:
         with connection.cursor() as cursor:
-            cursor.execute(_CONFIRMED, [list(level_ids)])
+            cursor.execute(_CONFIRMED, [arrays.literal(level_ids)])
             for level_id, *allocation in cursor.fetchall():
                 found.setdefault(level_id, []).append(Confirmed(*allocation))
     return found
@@ -267,14 +267,14 @@ def _write(changes: _Changes) -> list[str]:
 
 def _parameters(changes: _Changes, versions: dict[int, int]) -> dict[str, Any]:
     columns = ("reported", "sellable", "allocated", "read_at", "misses", "rejection_cap", "rejections", "capped_until")
-    return {
+    lists = {
         "settled": changes.settled,
         "lost": changes.lost,
-        "detail": changes.detail,
         "id": [level.id for level, _ in changes.levels],
         "version": [versions.get(level.id, level.version) for level, _ in changes.levels],
         **{column: [getattr(after, column) for _, after in changes.levels] for column in columns},
     }
+    return {"detail": changes.detail, **{name: arrays.literal(values) for name, values in lists.items()}}
 
 
 def _movement(changes: _Changes, level: Standing, after: Numbers) -> ledger.Movement:
