@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Lock as Mutex
 
-import orjson
+import msgspec
 import structlog
 from django.db import connection
 from django.db.utils import DatabaseError
@@ -164,7 +164,7 @@ def _moment(timestamp: float | None) -> datetime | None:
 
 
 def _encode(answer: Availability) -> bytes:
-    return orjson.dumps(
+    return msgspec.json.encode(
         [
             answer.available,
             answer.status,
@@ -178,7 +178,7 @@ def _encode(answer: Availability) -> bytes:
 
 
 def _decode(code: str, value: bytes) -> Availability:
-    available, status, as_of, stale_at, valid_until, version, epoch = orjson.loads(value)
+    available, status, as_of, stale_at, valid_until, version, epoch = msgspec.json.decode(value)
     return Availability(
         code, available, status, _moment(as_of), _moment(stale_at), _moment(valid_until), version, epoch
     )

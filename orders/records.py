@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
-import orjson
+import msgspec
 from django.db import connection
 
 from inventory.ledger import Origin
@@ -74,7 +74,7 @@ def answer(draft: Draft, versions: Mapping[tuple[str, str], int]) -> bytes:
     """The bytes of the 201.  versions: (name, sku) → the SKU's version after this order."""
     if draft.expires_at is not None:
         lines = [{"sku": code, "quantity": quantity} for code, quantity in draft.intent.lines]
-        return orjson.dumps({"id": draft.name, "expires_at": draft.expires_at, "lines": lines})
+        return msgspec.json.encode({"id": draft.name, "expires_at": draft.expires_at, "lines": lines})
     body: dict[str, object] = {
         "number": draft.name,
         "reference": draft.intent.reference,
@@ -84,7 +84,7 @@ def answer(draft: Draft, versions: Mapping[tuple[str, str], int]) -> bytes:
     }
     if draft.intent.reservation and not draft.hold:
         body["reservation_expired"] = True
-    return orjson.dumps(body, option=orjson.OPT_UTC_Z)
+    return msgspec.json.encode(body)
 
 
 def _line(draft: Draft, code: str, quantity: int, version: int) -> dict[str, object]:
@@ -160,7 +160,7 @@ def _insert_reservations(paired: Sequence[tuple[Draft, bytes]]) -> None:
                     draft.intent.key,
                     draft.intent.fingerprint,
                     content,
-                    orjson.dumps(dict(draft.intent.lines)).decode(),
+                    msgspec.json.encode(dict(draft.intent.lines)).decode(),
                     draft.expires_at,
                 )
                 for draft, content in paired
