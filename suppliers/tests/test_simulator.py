@@ -240,7 +240,7 @@ def test_it_runs_as_a_process_of_its_own(command):
         "--scenario",
         '{"inflation": {"k": 2}}',
     ]
-    process = subprocess.Popen(  # noqa: S603
+    process = subprocess.Popen(
         [sys.executable, *command, *arguments], stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]
     )
     with process:

@@ -1,0 +1,135 @@
+"""Orders and holds over HTTP."""
+
+from http import HTTPStatus
+from typing import ClassVar
+from uuid import UUID
+
+from django.http import Http404, HttpResponse
+from rest_framework.request import Request
+
+from inventory.ledger import Origin
+from inventory.locks import LockBusyError, LockUnavailableError
+from orders import bodies, cancellation, placement, reading, schema
+from orders.intents import Intent, KeyReused, Outcome, Placed, Refused, WrongReservation
+from orders.models import Order, Reservation
+from storefronts.bodies import idempotency_key
+from storefronts.endpoints import Endpoint, json_response, principal
+from storefronts.models import Scope
+from storefronts.problems import Busy, Problem, request_id
+
+
+def place(intent: Intent) -> Outcome:
+    """Raises: Busy where nothing was decided; the same key tells later."""
+    try:
+        return placement.place([intent])[0]
+    except (LockBusyError, LockUnavailableError, placement.KeyContendedError) as error:
+        raise Busy(str(error)) from error
+
+
+def answer(outcome: Outcome) -> HttpResponse:
+    """Raises: Problem for whatever is not placed."""
+    match outcome:
+        case Placed(content):
+            return json_response(content, HTTPStatus.CREATED)
+        case Refused(shortages):
+            raise Problem(
+                HTTPStatus.CONFLICT,
+                "insufficient_inventory",
+                "Nothing was placed; each short line is named with what could be sold.",
+                shortages=shortages,
+            )
+        case KeyReused():
+            detail = "This Idempotency-Key was used for another body; a new order needs a new key."
+            raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "idempotency_key_reused", detail)
+        case WrongReservation():
+            detail = "There is no such reservation with these lines; order without it, or with its own lines."
+            raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "reservation_mismatch", detail)
+
+
+def origin(request: Request) -> Origin:
+    return Origin(f"storefront:{principal(request).slug}", request_id())
+
+
+class OrdersView(Endpoint):
+    required_scopes: ClassVar = {"POST": Scope.ORDERS_WRITE, "GET": Scope.ORDERS_READ}
+
+    @schema.place_order
+    def post(self, request: Request) -> HttpResponse:
+        key = idempotency_key(request)
+        body = bodies.read_order(request)
+        asker, asked = principal(request), origin(request)
+        intent = Intent(
+            storefront_id=asker.storefront_id,
+            actor=asked.actor,
+            key=key,
+            fingerprint=bodies.fingerprint(body),
+            reference=body.reference,
+            lines=bodies.merged_lines(body.lines),
+            destination=body.destination or "",
+            reservation=UUID(body.reservation) if body.reservation else None,
+            request_id=asked.request_id,
+        )
+        return answer(place(intent))
+
+    @schema.find_orders
+    def get(self, request: Request) -> HttpResponse:
+        reference = request.query_params.get("reference", "")
+        if not reference or len(reference) > reading.MAX_REFERENCE or "\0" in reference:
+            raise Problem(HTTPStatus.BAD_REQUEST, "invalid_reference", "Give ?reference=, 1 to 128 characters.")
+        return json_response(reading.orders_with_reference(reference, principal(request).storefront_id))
+
+
+class OrderView(Endpoint):
+    required_scopes: ClassVar = {"GET": Scope.ORDERS_READ}
+
+    @schema.show_order
+    def get(self, request: Request, number: str) -> HttpResponse:
+        return json_response(reading.order(number, principal(request).storefront_id))
+
+
+class CancelView(Endpoint):
+    required_scopes: ClassVar = {"POST": Scope.ORDERS_WRITE}
+
+    @schema.cancel_order
+    def post(self, request: Request, number: str) -> HttpResponse:
+        storefront_id = principal(request).storefront_id
+        try:
+            cancellation.cancel_order(number, storefront_id=storefront_id, origin=origin(request))
+        except Order.DoesNotExist as error:
+            raise Http404 from error
+        return json_response(reading.order(number, storefront_id))
+
+
+class ReservationsView(Endpoint):
+    required_scopes: ClassVar = {"POST": Scope.ORDERS_WRITE}
+
+    @schema.reserve
+    def post(self, request: Request) -> HttpResponse:
+        key = idempotency_key(request)
+        body = bodies.read_reservation(request)
+        asker, asked = principal(request), origin(request)
+        intent = Intent(
+            storefront_id=asker.storefront_id,
+            actor=asked.actor,
+            key=key,
+            fingerprint=bodies.fingerprint(body),
+            reference="",
+            lines=bodies.merged_lines(body.lines),
+            hold_seconds=body.ttl_seconds,
+            request_id=asked.request_id,
+        )
+        return answer(place(intent))
+
+
+class ReservationView(Endpoint):
+    required_scopes: ClassVar = {"DELETE": Scope.ORDERS_WRITE}
+
+    @schema.release
+    def delete(self, request: Request, reservation: UUID) -> HttpResponse:
+        try:
+            cancellation.release_reservation(
+                reservation, storefront_id=principal(request).storefront_id, origin=origin(request)
+            )
+        except Reservation.DoesNotExist as error:
+            raise Http404 from error
+        return HttpResponse(status=HTTPStatus.NO_CONTENT)
