@@ -16,7 +16,11 @@ class Throttled(SupplierError):
 
 
 class Transient(SupplierError):
-    """The supplier failed on its side; retry later."""
+    """The supplier failed on its side; retry later.  sent: the request had left, so it may have taken effect."""
+
+    def __init__(self, detail: str, *, sent: bool = False) -> None:
+        super().__init__(detail)
+        self.sent = sent
 
 
 class CircuitOpen(Transient):
@@ -24,11 +28,7 @@ class CircuitOpen(Transient):
 
 
 class UpstreamTimeout(Transient):
-    """The supplier did not answer in time.  sent: the request had left, so it may have taken effect."""
-
-    def __init__(self, detail: str, *, sent: bool) -> None:
-        super().__init__(detail)
-        self.sent = sent
+    """The supplier did not answer in time; retry later."""
 
 
 class AuthExpired(SupplierError):
@@ -45,6 +45,10 @@ class Malformed(SupplierError):
     def __init__(self, detail: str, evidence: str = "") -> None:
         super().__init__(detail)
         self.evidence = evidence
+
+
+class BlockedAddress(SupplierError):
+    """The address may not be called from here; correct the URL in the admin."""
 
 
 class NotConfigured(SupplierError):

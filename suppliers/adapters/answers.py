@@ -1,0 +1,214 @@
+"""What an HTTP answer means: a JSON document, or one of the errors the core decides by."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+
+from suppliers.adapters.expressions import Getter, compile_path, holds
+from suppliers.errors import AuthExpired, Forbidden, Malformed, SupplierError, Throttled, Transient
+from suppliers.transport import Response
+
+EVIDENCE_CHARACTERS = 500
+SHORTEST_SECRET = 4  # replacing every "a" would hide the evidence and no secret
+LONGEST_WAIT = 86_400.0  # seconds; whoever asks for more means "not today"
+CHARSET = re.compile(r"charset=\"?([A-Za-z0-9_.:-]+)", re.IGNORECASE)
+CHARSETS = {
+    "utf-8",
+    "utf8",
+    "us-ascii",
+    "ascii",
+    "iso-8859-1",
+    "latin-1",
+    "windows-1252",
+    "gbk",
+    "gb2312",
+    "gb18030",
+    "big5",
+    "utf-16",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A decoded answer.  document: None where the body is not JSON (only below status 200–299 refused)."""
+
+    status: int
+    headers: Mapping[str, str]
+    document: Any
+    age: float
+    evidence: str
+
+    @property
+    def ok(self) -> bool:
+        return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
+
+
+Reader = Callable[[Response], Answer]
+
+
+class Redaction:
+    """Takes secrets out of what is kept as evidence."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        # Longest first, so that a secret that contains another one leaves nothing behind.
+        self._secrets = sorted({secret for secret in secrets if len(secret) >= SHORTEST_SECRET}, key=len, reverse=True)
+
+    def __call__(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(secret, "[secret]")
+        return text
+
+
+class Judge:
+    """Reads answers by the rules of one supplier."""
+
+    def __init__(
+        self, rules: Sequence[Mapping[str, Any]], redact: Redaction, *, use_last_modified: bool = True
+    ) -> None:
+        self._rules = [ErrorRule(rule) for rule in rules]
+        self._redact = redact
+        self._use_last_modified = use_last_modified
+
+    def success(self, response: Response) -> Answer:
+        """Only a 2xx answer whose JSON no error rule matches; everything else raises its SupplierError."""
+        return self._judge(response, frozenset())
+
+    def success_or(self, *statuses: int) -> Reader:
+        """As `success`, but answers with these statuses are returned as well."""
+        return lambda response: self._judge(response, frozenset(statuses))
+
+    def verdict(self, response: Response) -> Answer:
+        """For calls that order: a refusal (4xx) is an answer too; what says "not now" or "not you" still raises."""
+        refusals = frozenset(range(HTTPStatus.BAD_REQUEST, HTTPStatus.INTERNAL_SERVER_ERROR)) - NOT_A_REFUSAL
+        return self._judge(response, refusals)
+
+    def _judge(self, response: Response, accepted: frozenset[int]) -> Answer:
+        evidence = self._redact(response.body[: 2 * EVIDENCE_CHARACTERS].decode("utf-8", "replace"))[
+            :EVIDENCE_CHARACTERS
+        ]
+        try:
+            document, readable = _parse(response), True
+        except ValueError:
+            document, readable = None, False
+        if readable:
+            self._apply_rules(document, evidence, response)
+        answer = Answer(response.status, response.headers, document, self._age(response.headers), evidence)
+        if answer.status in accepted:
+            return answer
+        if not answer.ok:
+            raise _error_of(response, evidence)
+        if not readable:
+            raise Malformed(f"The answer ({response.status}) is not JSON.", evidence)
+        return answer
+
+    def _apply_rules(self, document: Any, evidence: str, response: Response) -> None:
+        for rule in self._rules:
+            error = rule.error(document, evidence, response.headers)
+            if error is not None:
+                raise error
+
+    def _age(self, headers: Mapping[str, str]) -> float:
+        age = _seconds(headers.get("Age", ""))
+        dated, modified = _http_date(headers.get("Date")), _http_date(headers.get("Last-Modified"))
+        if dated and modified and self._use_last_modified:
+            age += max(0.0, (dated - modified).total_seconds())
+        return age
+
+
+NOT_A_REFUSAL = frozenset(
+    {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
+)
+
+
+class ErrorRule:
+    """One line of `errors`: what in a document means which error."""
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self._when = compile_path(config["when"])
+        self._kind: str = config["is"]
+        self._after: Getter | None = compile_path(config["after"]) if "after" in config else None
+        self._after_regex = re.compile(config["after_regex"]) if "after_regex" in config else None
+        self._text: str = config["when"]
+
+    def error(self, document: Any, evidence: str, headers: Mapping[str, str]) -> SupplierError | None:
+        try:
+            if not holds(self._when(document)):
+                return None
+        except Malformed:
+            return None  # a rule that does not fit this document does not match it
+        detail = f"The answer matches the error rule {self._text[:120]!r}."
+        if self._kind == "throttle":
+            return Throttled(detail, self._wait(document) or retry_after(headers))
+        if self._kind == "malformed":
+            return Malformed(detail, evidence)
+        if self._kind == "transient":
+            return Transient(detail, sent=True)
+        return AuthExpired(detail) if self._kind == "auth" else Forbidden(detail)
+
+    def _wait(self, document: Any) -> float | None:
+        if self._after is None:
+            return None
+        value = self._after(document)
+        if self._after_regex is not None and isinstance(value, str):
+            found = self._after_regex.search(value[:1000])
+            value = found[1] if found and found.groups() else None
+        return _bounded(_seconds(str(value)))
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds until we may call again: from a number or a date, None where there is none that makes sense."""
+    value = headers.get("Retry-After", "").strip()
+    moment = _http_date(value)
+    if moment is not None:
+        # Against the supplier's own clock where it tells it: ours may differ.
+        now = _http_date(headers.get("Date")) or datetime.now(UTC)
+        return _bounded((moment - now).total_seconds())
+    return _bounded(_seconds(value))
+
+
+def _bounded(seconds: float) -> float | None:
+    return min(seconds, LONGEST_WAIT) if seconds > 0 else None
+
+
+def _seconds(text: str) -> float:
+    return float(text) if re.fullmatch(r"\s*[0-9]{1,12}(\.[0-9]{1,9})?\s*", text) else 0.0
+
+
+def _http_date(text: str | None) -> datetime | None:
+    if not text:
+        return None
+    try:
+        moment = parsedate_to_datetime(text)
+    except (TypeError, ValueError, IndexError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _parse(response: Response) -> Any:
+    body = response.body.removeprefix(b"\xef\xbb\xbf")
+    declared = CHARSET.search(response.headers.get("Content-Type", ""))
+    charset = declared[1].lower() if declared else "utf-8"
+    if charset in CHARSETS - {"utf-8", "utf8"}:
+        return orjson.loads(body.decode(charset))
+    return orjson.loads(body)
+
+
+def _error_of(response: Response, evidence: str) -> SupplierError:
+    status = response.status
+    if status == HTTPStatus.UNAUTHORIZED:
+        return AuthExpired("The supplier does not accept the credentials (401).")
+    if status == HTTPStatus.FORBIDDEN:
+        return Forbidden("The supplier refuses this call (403).")
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return Throttled("The supplier asks to slow down (429).", retry_after(response.headers))
+    if status == HTTPStatus.REQUEST_TIMEOUT or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        error = Transient(f"The supplier failed ({status}).", sent=True)
+        error.retry_after = retry_after(response.headers)
+        return error
+    return Malformed(f"The supplier answered {status}, which the configuration does not expect.", evidence)

@@ -1,0 +1,80 @@
+"""The direct read of a few rows, in batches as large as upstream takes them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from suppliers.adapters.listing import NextDeadline, StockListing
+from suppliers.adapters.templates import variables_of
+from suppliers.errors import SupplierError
+from suppliers.readings import FetchResult, Ref, StockRow
+
+BY_SKU = {"sku", "skus", "skus_csv"}
+JOINED = {"skus_csv", "uids_csv"}
+
+
+class DirectRead:
+    def __init__(self, config: Mapping[str, Any], listing: StockListing) -> None:
+        self._listing = listing
+        self._batch: int = config.get("batch", 50)
+        self._absent_is_missing = config.get("absent", "unanswered") == "missing"
+        names = set(variables_of(config["request"]))
+        self._by_sku, self._joined = bool(names & BY_SKU), bool(names & JOINED)
+
+    def fetch(self, refs: Sequence[Ref], next_deadline: NextDeadline) -> FetchResult:
+        """The rows of these refs as they are now.
+
+        Raises: SupplierError if the first batch fails; when a later one does, its refs are unanswered.
+        """
+        askable = [ref for ref in refs if self._askable(ref)]
+        result = FetchResult(rows=[], missing=[], unanswered=[ref for ref in refs if not self._askable(ref)])
+        age = 0.0
+        for start in range(0, len(askable), self._batch):
+            try:
+                age = max(age, self._fetch_batch(askable[start : start + self._batch], next_deadline, result))
+            except SupplierError:
+                if start == 0:
+                    raise
+                result.unanswered.extend(askable[start:])
+                break
+        return replace(result, age=age)
+
+    def _askable(self, ref: Ref) -> bool:
+        """An empty code would ask for everything, a comma in a joined list for something else."""
+        key = ref.sku if self._by_sku else ref.uid
+        return bool(key) and not (self._joined and "," in key)
+
+    def _fetch_batch(self, batch: Sequence[Ref], next_deadline: NextDeadline, result: FetchResult) -> float:
+        age, refused, rows = 0.0, False, list[StockRow]()
+        for sheet in self._listing.sheets(None, _variables(batch), next_deadline):
+            age = max(age, sheet.answer.age)
+            refused = refused or not sheet.answer.ok
+            rows += self._listing.rows(sheet)
+        self._sort(batch, rows, result, refused=refused)
+        return age
+
+    def _sort(self, batch: Sequence[Ref], rows: list[StockRow], result: FetchResult, *, refused: bool) -> None:
+        sku_of = {ref.uid: ref.sku for ref in batch}
+        skus = set(sku_of.values())
+        found = {(row.uid, row.location) for row in rows}
+        absent = [ref for ref in batch if (ref.uid, ref.location) not in found]
+        # Rows nobody asked for mean that the filter was ignored, and a refusal of many does not say of which:
+        # then absence proves nothing.
+        filtered = all(row.uid in sku_of or row.sku in skus for row in rows)
+        proven = len(batch) == 1 if refused else self._absent_is_missing and filtered
+        (result.missing if proven else result.unanswered).extend(absent)
+        result.rows.extend(_flagged(row, sku_of[row.uid]) for row in rows if row.uid in sku_of)
+
+
+def _flagged(row: StockRow, expected_sku: str) -> StockRow:
+    if row.sku == expected_sku:
+        return row
+    return replace(row, flags=row.flags | {"sku_changed"})
+
+
+def _variables(batch: Sequence[Ref]) -> dict[str, Any]:
+    skus, uids = [ref.sku for ref in batch], [ref.uid for ref in batch]
+    variables: dict[str, Any] = {"skus": skus, "uids": uids, "skus_csv": ",".join(skus), "uids_csv": ",".join(uids)}
+    if len(batch) == 1:
+        variables |= {"sku": skus[0], "uid": uids[0], "location": batch[0].location}
+    return variables

@@ -1,0 +1,186 @@
+"""From one upstream item to one StockRow, by the `map` of the configuration."""
+
+import math
+import unicodedata
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from suppliers.adapters.expressions import MISSING, Getter, compile_path, holds
+from suppliers.adapters.quantities import MOST, NO_FLAGS, exact, whole_units
+from suppliers.errors import Malformed
+from suppliers.readings import StockRow
+
+UID_LENGTH = 200
+LOCATION_LENGTH = 100
+MILLISECONDS = 1000
+NO_COMPONENTS: Mapping[str, Decimal] = {}
+
+
+def always(value: Any) -> Getter:
+    return lambda _: value
+
+
+class RowMapping:
+    """Compiled once per configuration, called once per row."""
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self.uid = compile_path(config["uid"])
+        self.sku = compile_path(config["sku"]) if "sku" in config else always("")
+        self.location = compile_path(config["location"]) if "location" in config else None
+        self.quantity = Quantity(config["available"])
+        self.unknown_when = compile_path(config["unknown_when"]) if "unknown_when" in config else None
+        self.inactive_when = compile_path(config["inactive_when"]) if "inactive_when" in config else None
+        self.sentinel_at: int | None = config.get("sentinel_at")
+        self.lot = _count_getter(config.get("lot"))
+        self.min_order = _count_getter(config.get("min_order"))
+        self.updated_at = Moment(config["updated_at"]) if "updated_at" in config else None
+
+    def row(self, item: Any) -> StockRow:
+        """Raises: Malformed if the item does not fit the map; then nothing of its page may be used."""
+        uid = _identifier(self.uid(item), "uid", UID_LENGTH)
+        available, components, flags = self._available(item)
+        sku, raw_sku, sku_flags = normalise_sku(self.sku(item))
+        location = ""
+        if self.location is not None:
+            value = self.location(item)
+            location = "" if value is None else _identifier(value, "location", LOCATION_LENGTH)
+        moment, moment_flags = self.updated_at.read(item) if self.updated_at else (None, NO_FLAGS)
+        return StockRow(
+            uid=uid,
+            sku=sku,
+            raw_sku=raw_sku,
+            location=location,
+            available=available,
+            components=components,
+            upstream_updated_at=moment,
+            lot=1 if self.lot is None else _count(self.lot(item)),
+            min_order=1 if self.min_order is None else _count(self.min_order(item)),
+            flags=flags | sku_flags | moment_flags,
+        )
+
+    def _available(self, item: Any) -> tuple[int | None, Mapping[str, Decimal], frozenset[str]]:
+        if self.unknown_when is not None and holds(self.unknown_when(item)):
+            return None, NO_COMPONENTS, NO_FLAGS
+        number, components, flags = self.quantity.read(item)
+        if number is None:
+            return None, components, flags
+        units, more = whole_units(number)
+        flags |= more
+        if self.sentinel_at is not None and units >= self.sentinel_at:
+            flags |= {"sentinel"}
+        if self.inactive_when is not None and holds(self.inactive_when(item)):
+            return 0, components, flags | {"inactive"}
+        return units, components, flags
+
+
+class Quantity:
+    """One expression, or sums of several: `plus` less `minus`, because JMESPath has no arithmetic."""
+
+    def __init__(self, config: Any) -> None:
+        self.single: Getter | None = None
+        self.parts: list[tuple[str, int, Getter]] = []
+        if isinstance(config, str):
+            self.single = compile_path(config)
+            return
+        for name, sign in (("plus", 1), ("minus", -1)):
+            self.parts += [(text, sign, compile_path(text)) for text in config.get(name, [])]
+
+    def read(self, item: Any) -> tuple[Decimal | int | None, Mapping[str, Decimal], frozenset[str]]:
+        """A null anywhere makes the whole not counted.  Raises: Malformed for an absent or senseless part."""
+        if self.single is not None:
+            number, flags = exact(self.single(item))
+            return number, NO_COMPONENTS, flags
+        total, components, flags = Decimal(0), {}, NO_FLAGS
+        known = True
+        for text, sign, getter in self.parts:
+            number, more = exact(getter(item))
+            flags |= more
+            if number is None:
+                known = False
+                continue
+            components[text] = Decimal(number)
+            total += sign * Decimal(number)
+        return (total if known else None), components, flags
+
+
+class Moment:
+    """When upstream says that the row changed: evidence, so a bad one is flagged and not refused."""
+
+    def __init__(self, config: Any) -> None:
+        settings = {"path": config} if isinstance(config, str) else config
+        self.getter = compile_path(settings["path"])
+        self.format: str = settings.get("format", "iso")
+        self.zone = ZoneInfo(settings.get("timezone", "UTC"))
+
+    def read(self, item: Any) -> tuple[datetime | None, frozenset[str]]:
+        value = self.getter(item)
+        if value is None:
+            return None, NO_FLAGS
+        try:
+            moment = self._parse(value)
+            aware = moment if moment.tzinfo else moment.replace(tzinfo=self.zone)
+            return aware.astimezone(UTC), NO_FLAGS
+        except (TypeError, ValueError, OverflowError, OSError):
+            return None, frozenset({"bad_time"})
+
+    def _parse(self, value: Any) -> datetime:
+        if self.format == "epoch_s":
+            return datetime.fromtimestamp(float(value), UTC)
+        if self.format == "epoch_ms":
+            return datetime.fromtimestamp(float(value) / MILLISECONDS, UTC)
+        if self.format == "iso":
+            return datetime.fromisoformat(value)
+        return datetime.strptime(value, self.format)  # noqa: DTZ007 - the caller adds the configured zone
+
+
+def normalise_sku(value: Any) -> tuple[str, str, frozenset[str]]:
+    """The SKU to compare by, the SKU as it came, and flags.
+
+    A row without a usable SKU is still a row: its uid is the key, and the merchant maps it by hand.
+    Raises: Malformed if the field is absent or no text or whole number.
+    """
+    if type(value) is int:
+        text = str(value)
+        return text, text, NO_FLAGS
+    if value is None or value == "":
+        return "", "", frozenset({"no_sku"})
+    if type(value) is not str:
+        raise Malformed(
+            f"A SKU is {str(value)[:40]!r}, which is no text." if value is not MISSING else "A SKU is absent."
+        )
+    if value.isascii() and value.isalnum() and len(value) <= UID_LENGTH:
+        return value, value, NO_FLAGS
+    sku = unicodedata.normalize("NFKC", value).strip()
+    if len(sku) > UID_LENGTH or not sku.isprintable():
+        return "", ascii(value[:UID_LENGTH])[1:-1][:UID_LENGTH], frozenset({"bad_sku"})
+    return sku, value, NO_FLAGS if sku else frozenset({"no_sku"})
+
+
+def _identifier(value: Any, name: str, length: int) -> str:
+    text = str(value) if type(value) is int else value
+    if type(text) is not str:
+        raise Malformed(
+            f"A {name} is absent." if value is MISSING else f"A {name} is {str(value)[:40]!r}, which is no text."
+        )
+    if not text and name == "uid":
+        raise Malformed("A uid is empty.")
+    if len(text) > length or not text.isprintable():
+        raise Malformed(f"A {name} is too long or holds characters that cannot be printed.")
+    return text
+
+
+def _count_getter(config: Any) -> Getter | None:
+    if config is None:
+        return None
+    return always(config) if isinstance(config, int) else compile_path(config)
+
+
+def _count(value: Any) -> int:
+    number, _ = exact(None if value is MISSING else value)
+    if number is None:
+        return 1
+    # A lot of 2.5 sells in threes: rounding up never promises a split unit.
+    return min(MOST, max(1, math.ceil(number)))

@@ -1,0 +1,113 @@
+"""Any JSON over HTTP, described by configuration alone; see docs/suppliers.md."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+from suppliers.adapters.answers import Judge, Redaction
+from suppliers.adapters.auth import AuthorisedCaller
+from suppliers.adapters.calls import Caller, Connect, RequestForm
+from suppliers.adapters.direct import DirectRead
+from suppliers.adapters.limits import Limits
+from suppliers.adapters.listing import Listing, NextDeadline, StockListing
+from suppliers.adapters.mapping import RowMapping
+from suppliers.adapters.ordering import Cancelling, Ordering, Readback
+from suppliers.adapters.validation import require_valid
+from suppliers.errors import NotConfigured, SupplierError
+from suppliers.readings import (
+    Capability,
+    ConfirmRequest,
+    ConfirmResult,
+    FetchResult,
+    Json,
+    Page,
+    ProbeReport,
+    Ref,
+)
+from suppliers.transport import Deadline
+
+Part = TypeVar("Part")
+
+PARTS = {
+    "list": Capability.SNAPSHOT,
+    "fetch": Capability.FETCH,
+    "confirm": Capability.CONFIRM,
+    "readback": Capability.READBACK,
+    "cancel": Capability.CANCEL,
+}
+SHOWN_ROWS = 3
+
+
+class RestAdapter:
+    """Implements `suppliers.readings.Adapter`."""
+
+    def __init__(self, config: Mapping[str, Any], secrets: Mapping[str, str], connect: Connect) -> None:
+        """Raises: NotConfigured with every fault of the configuration."""
+        require_valid(config)
+        self.capabilities = Capability(0)
+        for part, capability in PARTS.items():
+            self.capabilities |= capability if part in config else Capability(0)
+        self._limits = Limits(**config.get("limits", {}))
+        redact = Redaction(secrets.values())
+        judge = Judge(config.get("errors", []), redact, use_last_modified=not config.get("ignore_last_modified", False))
+        form = RequestForm(config, secrets)
+        call = AuthorisedCaller(
+            config.get("auth", {"type": "none"}), form, connect(self._limits), judge, _slot(config, secrets)
+        )
+        self._compile(config, form, call, judge)
+
+    def _compile(self, config: Mapping[str, Any], form: RequestForm, call: Caller, judge: Judge) -> None:
+        mapping = config["list"]["map"]
+        self._stock = StockListing(Listing(config["list"], form, call, judge), RowMapping(mapping))
+        self._direct: DirectRead | None = None
+        if "fetch" in config:
+            fetch = config["fetch"]
+            listing = StockListing(Listing(fetch, form, call, judge), RowMapping(fetch.get("map", mapping)))
+            self._direct = DirectRead(fetch, listing)
+        self._ordering = Ordering(config["confirm"], form, call, judge) if "confirm" in config else None
+        self._readback = Readback(config["readback"], form, call, judge) if "readback" in config else None
+        self._cancelling = Cancelling(config["cancel"], form, call, judge) if "cancel" in config else None
+
+    def probe(self) -> ProbeReport:
+        try:
+            page = next(self.snapshot())
+        except SupplierError as error:
+            return ProbeReport(ok=False, messages=[f"{type(error).__name__}: {error}"])
+        total = "no total" if page.total is None else f"{page.total:,} rows in all"
+        messages = [f"The first page holds {len(page.rows)} rows, {total}; it is {page.age:.0f} s old."]
+        messages += [f"{row.sku or 'no SKU'}: {row.available} ({row.uid})" for row in page.rows[:SHOWN_ROWS]]
+        messages.append(f"It can: {', '.join(part for part, able in PARTS.items() if able in self.capabilities)}.")
+        return ProbeReport(ok=True, messages=messages, page=page)
+
+    def snapshot(self, cursor: Json = None) -> Iterator[Page]:
+        return self._stock.pages(cursor, lambda: Deadline(self._limits.total_seconds))
+
+    def fetch(self, refs: Sequence[Ref]) -> FetchResult:
+        return _configured(self._direct, "fetch").fetch(refs, self._within_one_call())
+
+    def confirm(self, order: ConfirmRequest) -> ConfirmResult:
+        return _configured(self._ordering, "confirm").confirm(order, Deadline(self._limits.total_seconds))
+
+    def readback(self, order: ConfirmRequest) -> ConfirmResult:
+        return _configured(self._readback, "readback").readback(order, self._within_one_call())
+
+    def cancel(self, order: ConfirmRequest, upstream_order: str) -> ConfirmResult:
+        deadline = Deadline(self._limits.total_seconds)
+        return _configured(self._cancelling, "cancel").cancel(order, upstream_order, deadline)
+
+    def _within_one_call(self) -> NextDeadline:
+        whole = Deadline(self._limits.call_seconds)
+        return lambda: whole.within(self._limits.total_seconds)
+
+
+def _configured(part: Part | None, name: str) -> Part:
+    if part is None:
+        raise NotConfigured(f"The configuration has no {name!r}.")
+    return part
+
+
+def _slot(config: Mapping[str, Any], secrets: Mapping[str, str]) -> str:
+    """Tokens are shared by those who log in alike, and by nobody else."""
+    text = json.dumps([config["base_url"], config.get("auth"), dict(secrets)], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,116 @@
+"""Calls that change something upstream: one request or several, each with values of the answers before it."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from suppliers.adapters.answers import Answer, Judge
+from suppliers.adapters.auth import with_header
+from suppliers.adapters.calls import Caller, RequestForm
+from suppliers.adapters.expressions import MISSING, compile_path
+from suppliers.adapters.templates import render
+from suppliers.errors import Malformed, Transient
+from suppliers.readings import ConfirmLine, ConfirmRequest
+from suppliers.transport import Deadline
+
+DEFAULT_LINE = {"sku": "$line.sku", "quantity": "$line.quantity"}
+
+
+class Unsettled(Exception):
+    """The request left and nobody knows what became of it; read it back."""
+
+
+@dataclass
+class Progress:
+    """How far the steps got.
+
+    ordered: upstream took a request that orders.  placed: uid → units of lines taken one by one.
+    """
+
+    variables: dict[str, Any]
+    answer: Answer | None = None
+    ordered: bool = False
+    placed: dict[str, int] = field(default_factory=dict)
+
+
+class Steps:
+    """The steps of `confirm` or `cancel`."""
+
+    def __init__(self, config: Mapping[str, Any], form: RequestForm, call: Caller, judge: Judge) -> None:
+        self._form = form
+        self._call = call
+        self._judge = judge
+        self._steps: Sequence[Mapping[str, Any]] = config.get("steps") or [{"request": config["request"]}]
+        self._line_template = config.get("line", DEFAULT_LINE)
+        self._idempotency_header: str | None = config.get("idempotency_header")
+
+    def start(self, order: ConfirmRequest, **more: str) -> Progress:
+        variables: dict[str, Any] = {"ref": order.reference, "attempt": uuid.uuid4().hex, **more}
+        values = self._form.values(variables)
+        variables["lines"] = [render(self._line_template, {**values, **_of_line(line)}) for line in order.lines]
+        return Progress(variables)
+
+    def run(self, order: ConfirmRequest, progress: Progress, deadline: Deadline) -> Answer:
+        """The last answer: of the last step, or of the first one that upstream refused (4xx).
+
+        Raises: Unsettled once a request that orders has left without a clear answer; any SupplierError otherwise,
+        and then nothing was ordered unless `progress.ordered`.
+        """
+        for number, step in enumerate(self._steps, start=1):
+            orders = step.get("orders", number == len(self._steps))
+            for line in order.lines if step.get("for_each_line") else [None]:
+                answer = self._send(step, line, progress, orders=orders, deadline=deadline)
+                progress.answer = answer
+                if not answer.ok:
+                    return answer
+                progress.ordered = progress.ordered or orders
+                if orders and line is not None:
+                    progress.placed[line.ref.uid] = progress.placed.get(line.ref.uid, 0) + line.quantity
+            self._save(step, progress)
+        if progress.answer is None:
+            raise Malformed("An order without lines cannot be sent.")
+        return progress.answer
+
+    def _send(
+        self,
+        step: Mapping[str, Any],
+        line: ConfirmLine | None,
+        progress: Progress,
+        *,
+        orders: bool,
+        deadline: Deadline,
+    ) -> Answer:
+        values = {**progress.variables, **(_of_line(line) if line else {})}
+        request = self._form.request(step["request"], values)
+        if self._idempotency_header and orders:
+            key = progress.variables["ref"] if line is None else f"{progress.variables['ref']}-{line.ref.uid}"
+            request = with_header(request, self._idempotency_header, key)
+        try:
+            return self._call(request, self._judge.verdict, safe=False, deadline=deadline)
+        except Transient as error:
+            if orders and error.sent:
+                raise Unsettled(str(error)) from error
+            raise
+        except Malformed as error:
+            if orders:
+                raise Unsettled(str(error)) from error
+            raise
+
+    def _save(self, step: Mapping[str, Any], progress: Progress) -> None:
+        if progress.answer is None:
+            return
+        for name, path in step.get("save", {}).items():
+            value = compile_path(path)(progress.answer.document)
+            if value is MISSING or value is None:
+                raise Malformed(f"The answer holds no {name!r} for the next step.", progress.answer.evidence)
+            progress.variables[f"saved.{name}"] = value
+
+
+def _of_line(line: ConfirmLine) -> dict[str, Any]:
+    return {
+        "line.uid": line.ref.uid,
+        "line.sku": line.ref.sku,
+        "line.location": line.ref.location,
+        "line.quantity": line.quantity,
+    }

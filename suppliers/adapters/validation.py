@@ -1,0 +1,171 @@
+"""Every fault of a configuration at once, each with the path to it, before anything is sent."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from jsonschema.exceptions import ValidationError
+
+from suppliers import guard
+from suppliers.adapters.expressions import QUOTED_VARIABLE, bind, compile_path
+from suppliers.adapters.schema import VALIDATOR
+from suppliers.adapters.templates import variables_of
+from suppliers.errors import BlockedAddress, NotConfigured
+
+MESSAGE_CHARACTERS = 200
+PAGE_VARIABLES = {"page", "offset", "cursor", "size"}
+LINE_VARIABLES = {"line.sku", "line.uid", "line.location", "line.quantity"}
+BATCH_VARIABLES = {"skus", "uids", "skus_csv", "uids_csv"}
+ROW_VARIABLES = {"sku", "uid", "location"}
+EXPRESSION_FIELDS = {"when", "after", "items", "total", "next", "while", "token_path"} | {
+    "accepted",
+    "stock_rejected",
+    "rejected",
+    "not_found",
+    "order_id",
+}
+
+
+def require_valid(config: Mapping[str, Any]) -> None:
+    """Raises: NotConfigured with every fault."""
+    faults = faults_of(config)
+    if faults:
+        raise NotConfigured("The configuration is not valid: " + " · ".join(faults))
+
+
+def faults_of(config: Any) -> list[str]:
+    """Each fault as "path: what is wrong"; empty if the configuration can be used.  For the admin's form."""
+    faults = [_message(error) for error in VALIDATOR.iter_errors(config)]
+    if faults:
+        return faults  # what follows relies on the shape
+    return [*_address_faults(config), *_variable_faults(config), *_expression_faults(config), *_other_faults(config)]
+
+
+def _message(error: ValidationError) -> str:
+    # Of alternatives, the one whose `type` fits is meant.
+    for branch in _meant_branches(error):
+        return _message(branch)
+    path = ".".join(str(part) for part in error.absolute_path) or "configuration"
+    return f"{path}: {error.message[:MESSAGE_CHARACTERS]}"
+
+
+def _meant_branches(error: ValidationError) -> Iterator[ValidationError]:
+    branches: dict[Any, list[ValidationError]] = {}
+    for child in error.context or []:
+        branches.setdefault(child.schema_path[0], []).append(child)
+    for children in branches.values():
+        if not any(child.validator in {"const", "type"} for child in children):
+            yield from children
+
+
+def _address_faults(config: Mapping[str, Any]) -> Iterator[str]:
+    try:
+        guard.check_url(config["base_url"])
+    except BlockedAddress as error:
+        yield f"base_url: {error}"
+    if "?" in config["base_url"] or "#" in config["base_url"]:
+        yield "base_url: no query or fragment; parameters belong to a request."
+
+
+def _variable_faults(config: Mapping[str, Any]) -> Iterator[str]:
+    yield from _unknown("headers", config.get("headers", {}), set())
+    yield from _unknown("auth", config.get("auth", {}), set())
+    yield from _unknown("list.request", config["list"]["request"], PAGE_VARIABLES)
+    if "fetch" in config:
+        single = ROW_VARIABLES if config["fetch"].get("batch", 50) == 1 else set()
+        yield from _unknown("fetch.request", config["fetch"]["request"], PAGE_VARIABLES | BATCH_VARIABLES | single)
+    if "readback" in config:
+        yield from _unknown("readback.request", config["readback"]["request"], PAGE_VARIABLES | {"ref"})
+    for part, own in (("confirm", set[str]()), ("cancel", {"order_id"})):
+        if part in config:
+            yield from _step_faults(part, config[part], {"ref", "lines", "attempt"} | own)
+
+
+def _step_faults(part: str, config: Mapping[str, Any], known: set[str]) -> Iterator[str]:
+    yield from _unknown(f"{part}.line", config.get("line", {}), (known | LINE_VARIABLES) - {"lines"})
+    if "request" in config:
+        yield from _unknown(f"{part}.request", config["request"], known)
+    for number, step in enumerate(config.get("steps", [])):
+        lines = LINE_VARIABLES if step.get("for_each_line") else set()
+        yield from _unknown(f"{part}.steps.{number}.request", step["request"], known | lines)
+        known = known | {f"saved.{name}" for name in step.get("save", {})}
+
+
+def _unknown(path: str, template: Any, known: set[str]) -> Iterator[str]:
+    for name in variables_of(template):
+        if name not in known and name != "base_url" and not name.startswith("secret."):
+            yield f"{path}: ${name} is not known here."
+
+
+def _expression_faults(config: Mapping[str, Any]) -> Iterator[str]:
+    for path, text in _expressions(config, ""):
+        if QUOTED_VARIABLE.search(text):
+            yield f"{path}: a $variable stands for a quoted value already; take away the quotes around it."
+            continue
+        try:
+            bind(text, Anything()) if _may_hold_variables(path) else compile_path(text)
+        except NotConfigured as error:
+            yield f"{path}: {error}"
+
+
+def _may_hold_variables(path: str) -> bool:
+    return path.startswith(("confirm.", "cancel.", "readback.")) and ".save" not in path and ".paginate" not in path
+
+
+class Anything(dict[str, Any]):
+    """Stands in for the variables of a call: each is a text."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+    def __missing__(self, name: str) -> str:
+        return name
+
+
+def _expressions(node: Any, path: str) -> Iterator[tuple[str, str]]:
+    if not isinstance(node, dict):
+        return
+    for key, value in node.items():
+        here = f"{path}.{key}" if path else key
+        if key in {"request", "headers", "limits", "line"}:
+            continue
+        if key == "map":
+            yield from _map_expressions(value, here)
+        elif key in {"save", "lines"}:
+            yield from ((f"{here}.{name}", text) for name, text in value.items())
+        elif isinstance(value, str) and key in EXPRESSION_FIELDS:
+            yield here, value
+        elif isinstance(value, list):
+            for number, item in enumerate(value):
+                yield from _expressions(item, f"{here}.{number}")
+        else:
+            yield from _expressions(value, here)
+
+
+def _map_expressions(mapping: Mapping[str, Any], path: str) -> Iterator[tuple[str, str]]:
+    for name, value in mapping.items():
+        if isinstance(value, str):
+            yield f"{path}.{name}", value
+        elif name == "available":
+            for side, texts in value.items():
+                yield from ((f"{path}.{name}.{side}", text) for text in texts)
+        elif name == "updated_at":
+            yield f"{path}.{name}.path", value["path"]
+
+
+def _other_faults(config: Mapping[str, Any]) -> Iterator[str]:
+    for number, rule in enumerate(config.get("errors", [])):
+        try:
+            re.compile(rule.get("after_regex", ""))
+        except re.error as error:
+            yield f"errors.{number}.after_regex: {error}"
+    for part in ("list", "fetch"):
+        updated_at = config.get(part, {}).get("map", {}).get("updated_at")
+        zone = updated_at.get("timezone", "UTC") if isinstance(updated_at, dict) else "UTC"
+        try:
+            ZoneInfo(zone)
+        except (OSError, ValueError):
+            yield f"{part}.map.updated_at.timezone: {zone!r} is not a time zone."
+    if "missing_status" in config.get("fetch", {}) and config["fetch"].get("batch", 50) != 1:
+        yield "fetch.missing_status: needs a batch of 1; of many rows it would not say which."

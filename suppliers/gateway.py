@@ -1,0 +1,114 @@
+"""The one way to a supplier: its adapter, under rate limit, retries, circuit breaker, deadline and size cap.
+
+Whoever talks to a supplier calls `for_supplier` and gets an `Adapter`; nothing else in this app sends anything.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import TypeVar
+
+import stamina
+
+from suppliers.adapters import build
+from suppliers.adapters.limits import Limits
+from suppliers.breaker import Breaker
+from suppliers.errors import CircuitOpen, SupplierError, Throttled, Transient
+from suppliers.models import Supplier
+from suppliers.pace import LONGEST_PAUSE, Pace
+from suppliers.readings import ConfirmRequest, ConfirmResult, FetchResult, Json, Page, ProbeReport, Ref
+from suppliers.transport import Deadline, Request, Response, exchange, new_session
+
+Result = TypeVar("Result")
+
+FIRST_WAIT = 0.2  # seconds before a read is repeated, doubled each time, with as much jitter
+LONGEST_WAIT = 5.0
+
+
+class PolicedCaller:
+    """Sends requests of one supplier; implements `suppliers.adapters.calls.Caller`."""
+
+    def __init__(self, name: str, limits: Limits) -> None:
+        self._limits = limits
+        self._pace = Pace(name, limits)
+        self._breaker = Breaker(name, limits)
+        self._session = new_session()
+
+    def __call__(
+        self, request: Request, read: Callable[[Response], Result], *, safe: bool, deadline: Deadline
+    ) -> Result:
+        """Raises: any SupplierError; what is not safe to repeat is sent at most once."""
+        retries = stamina.RetryingCaller(
+            attempts=self._limits.attempts if safe else 1,
+            timeout=None,  # the deadline decides, in `worth_repeating`
+            wait_initial=FIRST_WAIT,
+            wait_max=LONGEST_WAIT,
+            wait_jitter=FIRST_WAIT,
+        )
+        return retries(lambda error: worth_repeating(error, deadline), self._send, request, read, safe, deadline)
+
+    def _send(self, request: Request, read: Callable[[Response], Result], safe: bool, deadline: Deadline) -> Result:
+        self._breaker.check()
+        self._pace.wait(deadline)
+        # What must not be sent twice gets a new connection: a kept one may just have been closed by the other side.
+        session = self._session if safe else new_session()
+        try:
+            result = read(exchange(session, request, self._limits.exchange, deadline))
+        except SupplierError as error:
+            self._breaker.failed(error)
+            if isinstance(error, Throttled) and error.retry_after:
+                self._pace.pause(error.retry_after)
+            raise
+        finally:
+            if not safe:
+                session.close()
+        self._breaker.succeeded()
+        return result
+
+
+def worth_repeating(error: Exception, deadline: Deadline) -> bool | float:
+    """Whether, or after how many seconds, a failed read is tried again before the deadline."""
+    if isinstance(error, CircuitOpen) or not isinstance(error, Transient | Throttled):
+        return False
+    if error.retry_after is None:
+        return deadline.remaining > 2 * LONGEST_WAIT or deadline.remaining > 4 * FIRST_WAIT
+    return error.retry_after if error.retry_after < min(LONGEST_PAUSE, deadline.remaining) else False
+
+
+class Gateway:
+    """A supplier as the core sees it; implements `suppliers.readings.Adapter`.
+
+    Every method may raise any SupplierError.  A gateway is cheap and belongs to one thread.
+    """
+
+    def __init__(self, supplier: Supplier) -> None:
+        self._adapter = build(supplier, partial(PolicedCaller, supplier.slug))
+        self.capabilities = self._adapter.capabilities
+
+    def probe(self) -> ProbeReport:
+        """Try authentication and the first page, for a person."""
+        return self._adapter.probe()
+
+    def snapshot(self, cursor: Json = None) -> Iterator[Page]:
+        """All rows, page by page, from `cursor` (None: the first page); the request of a page is sent by `next`."""
+        return self._adapter.snapshot(cursor)
+
+    def fetch(self, refs: Sequence[Ref]) -> FetchResult:
+        """Just these rows, now."""
+        return self._adapter.fetch(refs)
+
+    def confirm(self, order: ConfirmRequest) -> ConfirmResult:
+        """Place our order upstream, sent at most once.  Raises: SupplierError, and then nothing was ordered."""
+        return self._adapter.confirm(order)
+
+    def readback(self, order: ConfirmRequest) -> ConfirmResult:
+        """What became of an order, asked by our reference."""
+        return self._adapter.readback(order)
+
+    def cancel(self, order: ConfirmRequest, upstream_order: str) -> ConfirmResult:
+        """Tell upstream that the order is off."""
+        return self._adapter.cancel(order, upstream_order)
+
+
+def for_supplier(supplier: Supplier) -> Gateway:
+    """Raises: NotConfigured, BlockedAddress."""
+    return Gateway(supplier)
