@@ -213,6 +213,8 @@ LOGGING = {
     "loggers": {
         # python-redis-lock logs every contended acquire as a warning.
         "redis_lock": {"level": "ERROR"},
+        # Its warnings and debug lines hold whole URLs of suppliers, and with them keys in the query.
+        "urllib3": {"level": "ERROR"},
         # Its tasks' lines repeat Celery's own; what we take from it is the request id inside a task.
         "django_structlog": {"level": "WARNING"},
         # Refusals are answers; the request's own line has their status.

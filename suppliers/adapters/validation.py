@@ -55,8 +55,12 @@ def _meant_branches(error: ValidationError) -> Iterator[ValidationError]:
     for child in error.context or []:
         branches.setdefault(child.schema_path[0], []).append(child)
     for children in branches.values():
-        if not any(child.validator in {"const", "type"} for child in children):
+        if not any(child.validator == "const" or _is_other_shape(child) for child in children):
             yield from children
+
+
+def _is_other_shape(error: ValidationError) -> bool:
+    return error.validator == "type" and not error.relative_path
 
 
 def _address_faults(config: Mapping[str, Any]) -> Iterator[str]:
