@@ -1,5 +1,6 @@
 """How OpenAPI describes our keys, our typed bodies and our errors.  Nothing here runs while a request is served."""
 
+import re
 from http import HTTPStatus
 from typing import Any
 
@@ -47,11 +48,24 @@ class StructScheme(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
 
     def map_serializer(self, auto_schema: AutoSchema, direction: Direction) -> dict[str, Any]:  # noqa: ARG002
         _, components = msgspec.json.schema_components([self.target], ref_template="#/components/schemas/{name}")
+        components = portable(components)
         own: dict[str, Any] = components.pop(self.target.__name__)
         for name, schema in components.items():
             component = ResolvedComponent(name, ResolvedComponent.SCHEMA, schema=schema, object=ComponentIdentity(name))  # type: ignore[no-untyped-call]
             auto_schema.registry.register_on_missing(component)
         return own
+
+
+def portable(schema: Any) -> Any:
+    r"""The schema with `^…$` for \A…\Z, which OpenAPI's regular expressions do not know.
+
+    In Python they are not the same: `$` would let a final newline pass.
+    """
+    if isinstance(schema, dict):
+        return {name: portable(value) for name, value in schema.items()}
+    if isinstance(schema, list):
+        return [portable(each) for each in schema]
+    return re.sub(r"\A\\A(.*)\\Z\Z", r"^\1$", schema) if isinstance(schema, str) else schema
 
 
 EVERYWHERE: dict[int, str] = {

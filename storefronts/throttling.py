@@ -21,7 +21,7 @@ from rest_framework.throttling import BaseThrottle
 from storefronts.authentication import caller
 
 # After a failure Redis is left alone this long: a black hole must not cost every request its timeout.
-PAUSE_SECONDS = 1.0
+PAUSE_SECONDS = 5.0
 
 logger = structlog.get_logger(__name__)
 
