@@ -1,0 +1,97 @@
+"""What a full snapshot must be to be believed.  Pure functions: complete, or refused with the reason."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from suppliers.readings import Json, Page, StockRow
+
+LARGEST = 2**31 - 1
+_EVIDENCE = 5  # rows or bytes × 200 shown to a person; the whole could be a million
+_LIMITS = {"uid": 200, "location": 100, "sku": 200}
+
+
+class Refused(Exception):
+    """The snapshot was read but is not believed; stock stays as it was."""
+
+    def __init__(self, reason: str, **evidence: Any) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.evidence = evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """What a snapshot amounts to when its last page is read.  expected: rows of the last one that was applied."""
+
+    rows: int
+    total: int | None
+    expected: int
+    min_ratio: Decimal
+
+
+@dataclass(slots=True)
+class PageGuard:
+    """Compares each page with the one before it.  asked: the cursor that the next page is asked for with."""
+
+    asked: Json
+    number: int = 0
+    keys: list[tuple[str, str]] | None = field(default=None)
+
+    def check(self, page: Page) -> None:
+        """Raises: Refused, if the listing turns in circles or a row has no usable key."""
+        self.number += 1
+        keys = [(row.uid, row.location) for row in page.rows]
+        if keys == self.keys:
+            raise Refused(f"page {self.number} repeats the page before it", rows=_shown(page.rows))
+        if page.cursor is not None and page.cursor == self.asked:
+            raise Refused(f"page {self.number} points to itself", cursor=page.cursor)
+        for row in page.rows:
+            _check_row(row, self.number)
+        self.keys, self.asked = keys, page.cursor
+
+
+def check_whole(whole: Whole) -> None:
+    """Raises: Refused, if rows are missing or the catalogue has collapsed."""
+    if whole.total is not None and whole.rows != whole.total:
+        raise Refused(
+            f"{whole.rows} distinct rows were read of {whole.total} announced", rows=whole.rows, total=whole.total
+        )
+    if whole.expected and not whole.rows:
+        raise Refused(f"no rows at all, where the last snapshot had {whole.expected}", expected=whole.expected)
+    if whole.rows < whole.min_ratio * whole.expected:
+        raise Refused(
+            f"{whole.rows} rows, where the last snapshot had {whole.expected} and {whole.min_ratio:.0%} of them are"
+            " required; lower the supplier's minimum row ratio if its catalogue really shrank",
+            rows=whole.rows,
+            expected=whole.expected,
+        )
+
+
+def whole_units(row: StockRow) -> tuple[int | None, frozenset[str]]:
+    """The number that can be stored, and the row's flags.  One that no column holds is "not counted", and flagged."""
+    if row.available is not None and abs(row.available) > LARGEST:
+        return None, row.flags | {"out_of_range"}
+    return row.available, row.flags
+
+
+def _check_row(row: StockRow, number: int) -> None:
+    if not row.uid:
+        raise Refused(f"a row of page {number} has no identity of its own", rows=_shown([row]))
+    for name, limit in _LIMITS.items():
+        text = getattr(row, name)
+        if len(text) > limit or "\x00" in text:
+            raise Refused(f"a row of page {number} has an unusable {name}", rows=_shown([row]), limit=limit)
+
+
+def _shown(rows: Sequence[StockRow]) -> list[dict[str, Any]]:
+    return [
+        {
+            "uid": row.uid[:200],
+            "location": row.location[:200],
+            "code": row.sku[:200],
+            "available": str(row.available)[:40],
+        }
+        for row in rows[:_EVIDENCE]
+    ]

@@ -1,0 +1,242 @@
+"""The unlogged table that holds a snapshot's rows until it is whole, and its comparison with the levels."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+from django.db import IntegrityError, connection
+
+from inventory import guards
+from suppliers.readings import StockRow
+
+Key = tuple[str, str]  # uid, location
+START: Key = ("", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A range of one snapshot's rows in key order: after `after`, up to and with `last`."""
+
+    snapshot_id: int
+    supplier_id: int
+    after: Key
+    last: Key
+
+
+@dataclass(frozen=True, slots=True)
+class Different:
+    """A staged row that the merge must look at.  level_id None: upstream shows it for the first time.
+
+    described: upstream's code, components or flags differ too.
+    """
+
+    level_id: int | None
+    available: int | None
+    read_at: datetime
+    described: bool
+
+
+_COPY = "COPY inventory_staging (snapshot_id, uid, location, code, available, components, flags, read_at) FROM STDIN"
+_LAST_OF_WINDOW = """
+SELECT uid, location FROM inventory_staging
+WHERE snapshot_id = %(snapshot)s AND (uid, location) > (%(uid)s, %(location)s)
+ORDER BY uid, location OFFSET %(size)s - 1 LIMIT 1
+"""
+_LAST = """
+SELECT uid, location FROM inventory_staging
+WHERE snapshot_id = %(snapshot)s AND (uid, location) > (%(uid)s, %(location)s)
+ORDER BY uid DESC, location DESC LIMIT 1
+"""
+_STAGED = """
+staged.snapshot_id = %(snapshot)s AND (staged.uid, staged.location) > (%(after_uid)s, %(after_location)s)
+AND (staged.uid, staged.location) <= (%(last_uid)s, %(last_location)s)
+"""
+_DESCRIBED = (
+    "(level.code, level.components, level.flags) IS DISTINCT FROM (staged.code, staged.components, staged.flags)"
+)
+# Both sides are bounded by the window, so that each is a range of its index whatever the planner knows of them.
+_DIFFERENT = f"""
+SELECT level.id, staged.available, staged.read_at, {_DESCRIBED}
+FROM inventory_staging staged
+LEFT JOIN inventory_stocklevel level
+       ON level.supplier_id = %(supplier)s AND level.external_id = staged.uid AND level.location = staged.location
+      AND (level.external_id, level.location) > (%(after_uid)s, %(after_location)s)
+      AND (level.external_id, level.location) <= (%(last_uid)s, %(last_location)s)
+WHERE {_STAGED}
+  AND (level.id IS NULL OR level.reported IS DISTINCT FROM staged.available OR level.code <> staged.code
+       OR level.misses > 0 OR level.rejection_cap IS NOT NULL
+       OR EXISTS (SELECT 1 FROM inventory_allocation allocation
+                  WHERE allocation.level_id = level.id AND allocation.state = 'confirmed'))
+ORDER BY level.id
+"""
+_INSERT = f"""
+INSERT INTO inventory_stocklevel (supplier_id, external_id, location, code, reported, components, flags, read_at,
+                                  sellable, allocated, version, misses, rejections)
+SELECT %(supplier)s, staged.uid, staged.location, staged.code, staged.available, staged.components, staged.flags,
+       staged.read_at, trusted.units, 0, 1, 0, 0
+FROM inventory_staging staged
+JOIN unnest(%(reported)s::int[], %(units)s::int[]) AS trusted(reported, units)
+  ON trusted.reported IS NOT DISTINCT FROM staged.available
+WHERE {_STAGED} AND NOT EXISTS (
+    SELECT 1 FROM inventory_stocklevel level
+    WHERE level.supplier_id = %(supplier)s AND level.external_id = staged.uid AND level.location = staged.location)
+ORDER BY staged.uid, staged.location
+ON CONFLICT DO NOTHING RETURNING id
+"""
+_DESCRIBE = f"""
+UPDATE inventory_stocklevel level SET code = staged.code, components = staged.components, flags = staged.flags
+FROM inventory_staging staged
+WHERE level.id = ANY(%(levels)s) AND staged.snapshot_id = %(snapshot)s
+  AND staged.uid = level.external_id AND staged.location = level.location AND {_DESCRIBED}
+"""
+_MISSING = """
+SELECT level.id, level.external_id, level.location FROM inventory_stocklevel level
+WHERE level.supplier_id = %(supplier)s AND (level.external_id, level.location) > (%(uid)s, %(location)s)
+  AND (level.misses = 0 OR level.reported IS DISTINCT FROM 0
+       OR EXISTS (SELECT 1 FROM inventory_allocation allocation
+                  WHERE allocation.level_id = level.id AND allocation.state = 'confirmed'))
+  AND NOT EXISTS (SELECT 1 FROM inventory_staging staged WHERE staged.snapshot_id = %(snapshot)s
+                  AND staged.uid = level.external_id AND staged.location = level.location)
+ORDER BY level.external_id, level.location LIMIT %(size)s
+"""
+# The first miss ends the inheritance: what the row's number was worth until then is written down.
+_MISS = """
+UPDATE inventory_stocklevel level SET misses = LEAST(level.misses + 1, 32767),
+    read_at = CASE WHEN level.misses = 0 THEN GREATEST(level.read_at, feed.complete_as_of) ELSE level.read_at END
+FROM inventory_stocklevel own LEFT JOIN inventory_feed feed ON feed.supplier_id = own.supplier_id
+WHERE level.id = ANY(%s) AND own.id = level.id
+RETURNING level.id, level.misses
+"""
+_SUMMARY = """
+SELECT count(*) FILTER (WHERE level.id IS NULL),
+       count(*) FILTER (WHERE level.id IS NOT NULL AND level.reported IS DISTINCT FROM staged.available),
+       (SELECT count(*) FROM inventory_stocklevel WHERE supplier_id = %(supplier)s) - count(level.id)
+FROM inventory_staging staged
+LEFT JOIN inventory_stocklevel level
+       ON level.supplier_id = %(supplier)s AND level.external_id = staged.uid AND level.location = staged.location
+WHERE staged.snapshot_id = %(snapshot)s
+"""
+
+
+def store(snapshot_id: int, rows: Sequence[StockRow], read_at: datetime) -> None:
+    """Add a page.  Requires an open transaction.
+
+    Raises: Refused, if a row of it is there already.
+    """
+    try:
+        with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
+            for row in rows:
+                units, flags = guards.whole_units(row)
+                copy.write_row(
+                    (snapshot_id, row.uid, row.location, row.sku, units, _json(row.components), _json(flags), read_at)
+                )
+    except IntegrityError as error:
+        raise guards.Refused("a row came twice", detail=str(error).partition("DETAIL:")[2].strip()[:300]) from error
+
+
+def _json(value: Mapping[str, Any] | frozenset[str]) -> str:
+    if isinstance(value, frozenset):
+        return orjson.dumps(sorted(value)).decode() if value else "[]"
+    return orjson.dumps(dict(value), default=str).decode() if value else "{}"
+
+
+def count(snapshot_id: int) -> int:
+    """How many distinct rows the table holds of a snapshot."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM inventory_staging WHERE snapshot_id = %s", [snapshot_id])
+        return int(cursor.fetchone()[0])
+
+
+def clear(snapshot_id: int) -> None:
+    """Drop a snapshot's rows."""
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM inventory_staging WHERE snapshot_id = %s", [snapshot_id])
+
+
+def clear_older(supplier_id: int, snapshot_id: int) -> None:
+    """Drop what this supplier's earlier snapshots left."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM inventory_staging WHERE snapshot_id IN"
+            " (SELECT id FROM inventory_snapshot WHERE supplier_id = %s AND kind = 'full' AND id < %s)",
+            [supplier_id, snapshot_id],
+        )
+
+
+def analyze() -> None:
+    """Let the planner know what was loaded; the table is filled and emptied faster than autovacuum looks."""
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE inventory_staging")
+
+
+def next_window(snapshot_id: int, supplier_id: int, after: Key, size: int) -> Window | None:
+    """The next `size` staged rows in key order; None after the last."""
+    where: dict[str, Any] = {"snapshot": snapshot_id, "uid": after[0], "location": after[1], "size": size}
+    with connection.cursor() as cursor:
+        cursor.execute(_LAST_OF_WINDOW, where)
+        row = cursor.fetchone()
+        if row is None:
+            cursor.execute(_LAST, where)
+            row = cursor.fetchone()
+        return Window(snapshot_id, supplier_id, after, (row[0], row[1])) if row else None
+
+
+def different(window: Window) -> list[Different]:
+    """The rows of a window that are new, differ, or have something to settle; known levels first, by id."""
+    with connection.cursor() as cursor:
+        cursor.execute(_DIFFERENT, _range(window))
+        return [Different(*row) for row in cursor.fetchall()]
+
+
+def insert_levels(window: Window, sellable: Mapping[int | None, int]) -> list[int]:
+    """Make levels of the window's new rows; their ids.  sellable: reported → units that may be promised.
+
+    Requires an open transaction, in which the caller writes their opening movements.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_INSERT, {**_range(window), "reported": list(sellable), "units": list(sellable.values())})
+        return [level_id for (level_id,) in cursor.fetchall()]
+
+
+def describe(snapshot_id: int, level_ids: Sequence[int]) -> None:
+    """Copy upstream's code, components and flags to these levels.  Requires: their rows are locked."""
+    with connection.cursor() as cursor:
+        cursor.execute(_DESCRIBE, {"snapshot": snapshot_id, "levels": list(level_ids)})
+
+
+def missing_levels(snapshot_id: int, supplier_id: int, after: Key, size: int) -> list[tuple[int, Key]]:
+    """(level id, key) of the next levels in key order that the snapshot did not show; those long gone are left out."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _MISSING,
+            {"snapshot": snapshot_id, "supplier": supplier_id, "uid": after[0], "location": after[1], "size": size},
+        )
+        return [(row[0], (row[1], row[2])) for row in cursor.fetchall()]
+
+
+def miss(level_ids: Sequence[int]) -> dict[int, int]:
+    """Count one more complete snapshot without these levels: level id → misses.  Requires: their rows are locked."""
+    with connection.cursor() as cursor:
+        cursor.execute(_MISS, [list(level_ids)])
+        return dict(cursor.fetchall())
+
+
+def summary(snapshot_id: int, supplier_id: int) -> tuple[int, int, int]:
+    """(new, changed, missing): what a merge would do."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SUMMARY, {"snapshot": snapshot_id, "supplier": supplier_id})
+        new, changed, missing = cursor.fetchone()
+        return new, changed, missing
+
+
+def _range(window: Window) -> dict[str, Any]:
+    return {
+        "snapshot": window.snapshot_id,
+        "supplier": window.supplier_id,
+        "after_uid": window.after[0],
+        "after_location": window.after[1],
+        "last_uid": window.last[0],
+        "last_location": window.last[1],
+    }
