@@ -132,3 +132,19 @@ def append(movements: Sequence[Movement], origin: Origin = NOBODY) -> None:
             f" FROM unnest({casts}) AS m({', '.join(columns)})",
             [arrays.literal(values) for _, values in columns.values()],
         )
+
+
+def append_openings(level_ids: Sequence[int], origin: Origin) -> None:
+    """Write the first movement of new levels: from nothing to what they are.
+
+    Requires the transaction that inserted them, at version 1.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO inventory_stockmovement (level_id, version, cause, reference, actor, request_id,"
+            " sellable_before, sellable_delta, sellable_after, allocated_before, allocated_delta, allocated_after,"
+            " reported_after)"
+            " SELECT id, version, 'reading', '', %s, %s, 0, sellable, sellable, 0, allocated, allocated, reported"
+            " FROM inventory_stocklevel WHERE id = ANY(%s)",
+            [origin.actor, origin.request_id, list(level_ids)],
+        )

@@ -1,0 +1,107 @@
+"""From a whole snapshot to levels: what is new, what differs, what is gone.  Everything else is left untouched."""
+
+import time
+from collections.abc import Sequence
+from functools import partial
+
+import structlog
+from django.db import transaction
+
+from inventory import availability, ledger, runs, settlement, staging, trust
+from inventory.batches import Pace, work_off
+from inventory.ledger import Origin
+from inventory.runs import Run
+from inventory.settlement import Reading
+from inventory.staging import Different, Window
+
+log = structlog.get_logger(__name__)
+
+WINDOW = 5_000  # staged rows compared at once
+MISSING_AT_ONCE = 100  # one transaction, counted with its place: a resumed run must not count a miss twice
+
+
+def merge(run: Run) -> None:
+    """Bring the levels to what the staged rows say.
+
+    Orders go on meanwhile: each transaction is short, and skips what they hold until the end.
+    Raises: LeaseLost.
+    """
+    origin = Origin(actor=run.snapshot.actor or "snapshot", request_id=f"snapshot-{run.snapshot.pk}")
+    if run.phase == runs.MERGING:
+        _merge_staged(run, origin)
+        run.enter(runs.MISSING)
+    _count_missing(run, origin)
+
+
+def _merge_staged(run: Run, origin: Origin) -> None:
+    pace, began, before = Pace(), time.monotonic(), run.after
+    staging.analyze()
+    rows = 0
+    while window := staging.next_window(run.snapshot.pk, run.supplier.pk, run.after, WINDOW):
+        found = staging.different(window)
+        new = [row for row in found if row.level_id is None]
+        if new:
+            _insert(run, window, new, origin)
+        known = [row for row in found if row.level_id is not None]
+        work_off(known, partial(_absorb, run, origin), pace)
+        run.after = window.last
+        runs.renew(run)
+        rows += WINDOW
+        log.info(
+            "snapshot_merged",
+            snapshot=run.snapshot.pk,
+            supplier=run.supplier.slug,
+            rows=min(rows, run.snapshot.seen),
+            new=len(new),
+            differing=len(known),
+            batch=pace.size,
+            rows_per_second=round(rows / (time.monotonic() - began)),
+            resumed=before != staging.START,
+        )
+
+
+def _insert(run: Run, window: Window, new: Sequence[Different], origin: Origin) -> None:
+    policy = trust.Policy(buffer=run.supplier.buffer)
+    units = {reported: trust.sellable(reported, policy).units for reported in {row.available for row in new}}
+    with transaction.atomic(durable=True):
+        opened = staging.insert_levels(window, units)
+        ledger.append_openings(opened, origin)
+        run.snapshot.changed += len(opened)
+        run.evidence["new"] = run.evidence.get("new", 0) + len(opened)
+        runs.renew(run)
+
+
+def _absorb(run: Run, origin: Origin, rows: Sequence[Different], skip_locked: bool) -> list[Different]:
+    by_level = {row.level_id: row for row in rows if row.level_id is not None}
+    readings = [Reading(level_id, row.available, row.read_at) for level_id, row in by_level.items()]
+    with transaction.atomic(durable=True):
+        absorbed = settlement.absorb(readings, origin=origin, skip_locked=skip_locked)
+        skipped = set(absorbed.skipped)
+        described = [pk for pk, row in by_level.items() if row.described and pk not in skipped]
+        if described:
+            staging.describe(run.snapshot.pk, described)
+        run.snapshot.changed += len(absorbed.changed)
+        runs.renew(run)
+    availability.invalidate(absorbed.codes)
+    return [by_level[level_id] for level_id in absorbed.skipped]
+
+
+def _count_missing(run: Run, origin: Origin) -> None:
+    while gone := staging.missing_levels(run.snapshot.pk, run.supplier.pk, run.after, MISSING_AT_ONCE):
+        run.after = gone[-1][1]
+        with transaction.atomic(durable=True):
+            codes = _miss(run, [level_id for level_id, _ in gone], origin)
+            run.snapshot.missing += len(gone)
+            runs.renew(run)
+        availability.invalidate(codes)
+        log.info("snapshot_missing", snapshot=run.snapshot.pk, supplier=run.supplier.slug, rows=run.snapshot.missing)
+
+
+def _miss(run: Run, level_ids: Sequence[int], origin: Origin) -> list[str]:
+    as_of = run.snapshot.first_requested_at
+    if as_of is None:
+        return []
+    ledger.lock_levels(level_ids)
+    misses = staging.miss(level_ids)
+    zero = [level_id for level_id, times in misses.items() if times >= run.supplier.missing_after]
+    return settlement.missing(zero, read_at=as_of, origin=origin).codes if zero else []
