@@ -1,0 +1,181 @@
+"""QUERY LAYER: what upstream reports, brought to the levels; the sole writer of the reported side.
+
+A full snapshot is read page by page into a staging table, judged as a whole, and only then merged.  Between pages and
+chunks nothing is locked and no transaction is open; a worker that dies leaves a run that the next one resumes.
+"""
+
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+import structlog
+from django.db import connection, transaction
+
+from inventory import guards, mapping, merging, runs, staging
+from inventory.guards import PageGuard, Refused, Whole
+from inventory.incremental import sync_due
+from inventory.models import Effect, Feed, Snapshot
+from inventory.runs import Run
+from suppliers import gateway
+from suppliers.errors import SupplierError
+from suppliers.models import Supplier
+from suppliers.readings import Capability, Page
+
+__all__ = ["run_full", "start_due", "sync_due"]
+
+log = structlog.get_logger(__name__)
+
+Watch = Callable[[Snapshot], None]
+
+_EVIDENCE = 2_000  # characters of an answer kept for a person
+# An effect's time is that of its transaction's beginning; none is open for longer than this (GUARANTEES: 8 s).
+_LONGEST_COMMIT = timedelta(seconds=10)
+
+
+def run_full(supplier_id: int, *, actor: str = "", watch: Watch | None = None) -> Snapshot:
+    """Read a supplier's whole catalogue and merge it; the row that tells what became of it.
+
+    A run that was queued or left behind is taken over.  A supplier that fails, or whose snapshot is not believed, ends
+    as FAILED or REFUSED and changes nothing.  watch: called after each page and at the end.
+    Raises: SnapshotUnavailable, LeaseLost.
+    """
+    supplier = Supplier.objects.get(pk=supplier_id)
+    run = runs.take(supplier, actor=actor)
+    try:
+        _complete(run, watch or (lambda _: None))
+    except Refused as refusal:
+        run.evidence |= refusal.evidence
+        _end(run, Snapshot.Status.REFUSED, refusal.reason)
+        staging.clear(run.snapshot.pk)
+    except SupplierError as error:
+        run.evidence |= {"answer": str(getattr(error, "evidence", ""))[:_EVIDENCE], "retry_after": error.retry_after}
+        _end(run, Snapshot.Status.FAILED, f"{type(error).__name__}: {error}")
+    except runs.LeaseLost:
+        raise
+    except BaseException as error:  # a stopped worker too leaves its pages to the next one
+        _end(run, Snapshot.Status.FAILED, f"interrupted by {type(error).__name__}: {error}")
+        raise
+    if watch:
+        watch(run.snapshot)
+    return run.snapshot
+
+
+def start_due() -> list[int]:
+    """Queue a full snapshot for every supplier whose turn it is; their ids, each for one caller only.
+
+    Three beats at once are harmless: whoever writes the row announces it.
+    """
+    return [supplier.pk for supplier in Supplier.objects.filter(enabled=True) if runs.queue_if_due(supplier)]
+
+
+def _complete(run: Run, watch: Watch) -> None:
+    if run.phase == runs.READING:
+        _read(run, watch)
+        _judge(run)
+        run.enter(runs.MERGING)
+        runs.renew(run)
+    merging.merge(run)
+    if run.supplier.auto_offer:
+        mapping.offer_unambiguous(run.supplier)
+    mapping.report_collisions(run.supplier)
+    _apply(run)
+    staging.clear(run.snapshot.pk)
+
+
+def _read(run: Run, watch: Watch) -> None:
+    """Stage every page that is not staged yet."""
+    if run.snapshot.pages and run.upstream is None:
+        return  # a resumed run that had its last page
+    guard = PageGuard(asked=run.upstream, number=run.snapshot.pages)
+    began, seen_before = time.monotonic(), run.snapshot.seen
+    requested_at = runs.renew(run)  # before the request leaves: its rows can be as old as this
+    for page in gateway.for_supplier(run.supplier).snapshot(run.upstream):
+        guard.check(page)
+        requested_at = _store(run, page, requested_at)
+        log.info(
+            "snapshot_page",
+            snapshot=run.snapshot.pk,
+            supplier=run.supplier.slug,
+            page=run.snapshot.pages,
+            seen=run.snapshot.seen,
+            total=run.snapshot.total,
+            rows_per_second=round((run.snapshot.seen - seen_before) / (time.monotonic() - began)),
+        )
+        watch(run.snapshot)
+        if page.cursor is None:
+            return
+    raise Refused("the listing ended without saying that it was complete", pages=run.snapshot.pages)
+
+
+def _store(run: Run, page: Page, requested_at: datetime) -> datetime:
+    """Stage a page and the place after it, in one transaction; the time before the next request."""
+    snapshot = run.snapshot
+    read_at = requested_at - timedelta(seconds=page.age)
+    run.upstream = page.cursor
+    snapshot.first_requested_at = min(read_at, snapshot.first_requested_at or read_at)
+    snapshot.last_requested_at = requested_at
+    snapshot.pages += 1
+    snapshot.seen += len(page.rows)
+    snapshot.rejected += sum(1 for row in page.rows if guards.whole_units(row)[0] is None)
+    snapshot.total = snapshot.total if page.total is None else page.total
+    with transaction.atomic(durable=True):
+        staging.store(snapshot.pk, page.rows, read_at)
+        return runs.renew(run)
+
+
+def _judge(run: Run) -> None:
+    """Raises: Refused."""
+    feed = Feed.objects.filter(supplier=run.supplier).first()
+    guards.check_whole(
+        Whole(
+            rows=staging.count(run.snapshot.pk),
+            total=run.snapshot.total,
+            expected=feed.rows if feed else 0,
+            min_ratio=Decimal(run.supplier.min_row_ratio),
+        )
+    )
+
+
+def _apply(run: Run) -> None:
+    """Say how new the catalogue as a whole is; last of all, for every unchanged row inherits it."""
+    snapshot = run.snapshot
+    with transaction.atomic(durable=True):
+        Feed.objects.update_or_create(
+            supplier=run.supplier,
+            defaults={
+                "complete_as_of": snapshot.first_requested_at,
+                "complete_until": snapshot.last_requested_at,
+                "rows": snapshot.seen,
+            },
+        )
+        if snapshot.first_requested_at is not None:
+            _close_waiting(run.supplier, snapshot.first_requested_at)
+        runs.finish(run, Snapshot.Status.APPLIED)
+    log.info(
+        "snapshot_applied",
+        snapshot=snapshot.pk,
+        supplier=run.supplier.slug,
+        seen=snapshot.seen,
+        changed=snapshot.changed,
+        missing=snapshot.missing,
+    )
+
+
+def _close_waiting(supplier: Supplier, as_of: datetime) -> None:
+    """Close the syncs of a supplier without direct reads: they were committed before this snapshot asked."""
+    if Capability.FETCH in gateway.for_supplier(supplier).capabilities:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE inventory_effect SET done_at = now(), error = ''"
+            " WHERE kind = %s AND supplier_id = %s AND done_at IS NULL AND created_at < %s",
+            [Effect.Kind.SYNC, supplier.pk, as_of - _LONGEST_COMMIT],
+        )
+
+
+def _end(run: Run, status: Snapshot.Status, reason: str) -> None:
+    log.warning(
+        "snapshot_not_applied", snapshot=run.snapshot.pk, supplier=run.supplier.slug, status=str(status), reason=reason
+    )
+    runs.finish(run, status, reason)
