@@ -6,18 +6,19 @@
 import base64
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pytest_httpserver import HTTPServer
-from werkzeug import Request, Response
+from cryptography.fernet import Fernet
 
 from suppliers.credentials import seal
 from suppliers.gateway import Gateway, for_supplier
 from suppliers.models import Supplier
-from suppliers.readings import ConfirmLine, ConfirmRequest, Outcome, Ref
+from suppliers.readings import ConfirmLine, ConfirmRequest, Json, Outcome, Ref
+from suppliers.tests.upstream import Seen, Upstream, reply, running_upstream
 
+HOST = "127.0.0.1"
 STAFF = "Basic " + base64.b64encode(b"admin:secret").decode()
 # As the shop reads the header: a hexadecimal tail is not part of the name.
 SESSION = re.compile(r"^SID:(?:ANON|AUTH):(?P<realm>.*?):(?P<name>.+?)(?:[-:][0-9a-fA-F]+){0,2}$")
@@ -48,35 +49,39 @@ ORDER = {
 LINE = ConfirmLine(Ref("8", "A-8"), 2)
 
 
+class RecordedShop:
+    """Answers as the shop does.  answers: path → document, with its status where that is not 200."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Json | tuple[int, Json]] = {}
+
+    def __call__(self, request: Seen) -> bytes:
+        if "/admin/" in request.path and request.headers.get("authorization") != STAFF:
+            return reply({"detail": "Authentication credentials were not provided."}, 403)
+        answer = self.answers[request.path.removeprefix("/api")]
+        status, document = answer if isinstance(answer, tuple) else (200, answer)
+        return reply(document, status)
+
+
 @pytest.fixture
-def oscar(httpserver: HTTPServer, settings, db) -> Gateway:
+def shop() -> Iterator[Upstream]:
+    with running_upstream(RecordedShop()) as upstream:
+        yield upstream
+
+
+@pytest.fixture
+def oscar(shop, settings, db) -> Gateway:
     settings.SUPPLIER_PRIVATE_NETWORKS = True
+    settings.CREDENTIAL_KEYS = [Fernet.generate_key().decode()]
     preset = (Path(__file__).parent.parent / "presets" / "oscar.json").read_text()
-    config = preset.replace("https://shop.example", httpserver.url_for("")).replace("shop.example", httpserver.host)
-    secrets = seal({"basic": base64.b64encode(b"admin:secret").decode()})
+    config = json.loads(preset.replace("https://shop.example", shop.url).replace("shop.example", HOST))
     return for_supplier(
-        Supplier.objects.create(slug="oscar", name="Oscar", config=json.loads(config), credentials=secrets)
+        Supplier.objects.create(slug="oscar", name="Oscar", config=config, credentials=seal({"basic": STAFF[6:]}))
     )
 
 
-def staff_only(document: object) -> Callable[[Request], Response]:
-    def answer(request: Request) -> Response:
-        status = 200 if request.headers.get("Authorization") == STAFF else 403
-        return Response(json.dumps(document), status, content_type="application/json")
-
-    return answer
-
-
-def open_baskets(httpserver: HTTPServer, answer: dict[str, object], status: int = 200) -> None:
-    httpserver.expect_request("/api/basket/add-product/", "POST").respond_with_json(answer, status)
-
-
-def orders_sent(httpserver: HTTPServer) -> list[Request]:
-    return [request for request, _ in httpserver.log if request.method == "POST"]
-
-
-def test_the_list_gives_what_is_not_yet_allocated(oscar, httpserver):
-    httpserver.expect_request("/api/admin/products/").respond_with_handler(staff_only(PRODUCTS))
+def test_the_list_gives_what_is_not_yet_allocated(oscar, shop):
+    shop.answer.answers = {"/admin/products/": PRODUCTS}
 
     (page,) = oscar.snapshot()
 
@@ -84,9 +89,8 @@ def test_the_list_gives_what_is_not_yet_allocated(oscar, httpserver):
     assert "negative" in page.rows[1].flags
 
 
-def test_a_product_is_read_directly_and_an_empty_answer_means_that_it_does_not_exist(oscar, httpserver):
-    httpserver.expect_request("/api/products/8/stockrecords/").respond_with_json([STOCK_RECORD])
-    httpserver.expect_request("/api/products/5/stockrecords/").respond_with_json([])
+def test_a_product_is_read_directly_and_an_empty_answer_means_that_it_does_not_exist(oscar, shop):
+    shop.answer.answers = {"/products/8/stockrecords/": [STOCK_RECORD], "/products/5/stockrecords/": []}
 
     result = oscar.fetch([Ref("8", "A-8"), Ref("5", "A-5")])
 
@@ -94,45 +98,44 @@ def test_a_product_is_read_directly_and_an_empty_answer_means_that_it_does_not_e
     assert (result.missing, result.unanswered) == ([Ref("5", "A-5")], [])
 
 
-def test_an_order_is_a_guests_purchase_that_carries_our_reference(oscar, httpserver):
-    open_baskets(httpserver, BASKET)
-    httpserver.expect_request("/api/checkout/", "POST").respond_with_json(ORDER)
+def test_an_order_is_a_guests_purchase_that_carries_our_reference(oscar, shop):
+    shop.answer.answers = {"/basket/add-product/": BASKET, "/checkout/": ORDER}
 
     result = oscar.confirm(ConfirmRequest("HF-é/1", [LINE]))
 
     assert (result.outcome, result.upstream_order) == (Outcome.ACCEPTED, "100006")
-    into_basket, checkout = orders_sent(httpserver)
-    assert into_basket.json == {"url": httpserver.url_for("/api/products/8/"), "quantity": 2}
+    into_basket, checkout = shop.seen
+    assert into_basket.json == {"url": f"{shop.url}/api/products/8/", "quantity": 2}
     assert (checkout.json["basket"], checkout.json["total"]) == (BASKET["url"], "19.80")
     assert checkout.json["shipping_address"]["notes"] == "HF-é/1"
-    assert into_basket.headers["Session-Id"] == checkout.headers["Session-Id"]
+    assert into_basket.headers["session-id"] == checkout.headers["session-id"]
     # The basket of a logged-in user would be shared by all our orders.
-    assert not any("Authorization" in request.headers for request in (into_basket, checkout))
+    assert not any("authorization" in request.headers for request in (into_basket, checkout))
 
 
-def test_no_two_attempts_share_a_basket(oscar, httpserver):
-    open_baskets(httpserver, SHORT, 406)
+def test_no_two_attempts_share_a_basket(oscar, shop):
+    shop.answer.answers = {"/basket/add-product/": (406, SHORT)}
 
     for _ in range(2):
         oscar.confirm(ConfirmRequest("HF-1", [LINE]))
 
-    names = [SESSION.fullmatch(request.headers["Session-Id"]) for request in orders_sent(httpserver)]
-    assert [name["realm"] for name in names if name] == [httpserver.host] * 2
+    names = [SESSION.fullmatch(request.headers["session-id"]) for request in shop.seen]
+    assert [name["realm"] for name in names if name] == [HOST] * 2
     assert len({name["name"] for name in names if name}) == 2
 
 
 @pytest.mark.parametrize(
     ("answer", "outcome"), [(SHORT, Outcome.REJECTED_STOCK), (UNKNOWN_PRODUCT, Outcome.REJECTED_OTHER)]
 )
-def test_a_refused_basket_orders_nothing(oscar, httpserver, answer, outcome):
-    open_baskets(httpserver, answer, 406)
+def test_a_refused_basket_orders_nothing(oscar, shop, answer, outcome):
+    shop.answer.answers = {"/basket/add-product/": (406, answer)}
 
     assert oscar.confirm(ConfirmRequest("HF-1", [LINE])).outcome is outcome
-    assert len(orders_sent(httpserver)) == 1
+    assert len(shop.seen) == 1
 
 
-def test_an_order_is_found_again_by_our_reference(oscar, httpserver):
-    httpserver.expect_request("/api/admin/orders/").respond_with_handler(staff_only([OTHERS_ORDER, ORDER]))
+def test_an_order_is_found_again_by_our_reference(oscar, shop):
+    shop.answer.answers = {"/admin/orders/": [OTHERS_ORDER, ORDER]}
 
     found = oscar.readback(ConfirmRequest("HF-é/1", [LINE]))
     missing = oscar.readback(ConfirmRequest("HF-é/2", [LINE]))
