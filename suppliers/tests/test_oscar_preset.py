@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
@@ -15,7 +16,7 @@ from cryptography.fernet import Fernet
 from suppliers.credentials import seal
 from suppliers.gateway import Gateway, for_supplier
 from suppliers.models import Supplier
-from suppliers.readings import ConfirmLine, ConfirmRequest, Json, Outcome, Ref
+from suppliers.readings import ConfirmLine, ConfirmRequest, Outcome, Ref
 from suppliers.tests.upstream import Seen, Upstream, reply, running_upstream
 
 HOST = "127.0.0.1"
@@ -52,8 +53,10 @@ LINE = ConfirmLine(Ref("8", "A-8"), 2)
 class RecordedShop:
     """Answers as the shop does.  answers: path → document, with its status where that is not 200."""
 
+    upstream: Upstream
+
     def __init__(self) -> None:
-        self.answers: dict[str, Json | tuple[int, Json]] = {}
+        self.answers: dict[str, Any] = {}
 
     def __call__(self, request: Seen) -> bytes:
         if "/admin/" in request.path and request.headers.get("authorization") != STAFF:
@@ -64,9 +67,10 @@ class RecordedShop:
 
 
 @pytest.fixture
-def shop() -> Iterator[Upstream]:
-    with running_upstream(RecordedShop()) as upstream:
-        yield upstream
+def shop() -> Iterator[RecordedShop]:
+    recorded = RecordedShop()
+    with running_upstream(recorded) as recorded.upstream:
+        yield recorded
 
 
 @pytest.fixture
@@ -74,14 +78,14 @@ def oscar(shop, settings, db) -> Gateway:
     settings.SUPPLIER_PRIVATE_NETWORKS = True
     settings.CREDENTIAL_KEYS = [Fernet.generate_key().decode()]
     preset = (Path(__file__).parent.parent / "presets" / "oscar.json").read_text()
-    config = json.loads(preset.replace("https://shop.example", shop.url).replace("shop.example", HOST))
+    config = json.loads(preset.replace("https://shop.example", shop.upstream.url).replace("shop.example", HOST))
     return for_supplier(
         Supplier.objects.create(slug="oscar", name="Oscar", config=config, credentials=seal({"basic": STAFF[6:]}))
     )
 
 
 def test_the_list_gives_what_is_not_yet_allocated(oscar, shop):
-    shop.answer.answers = {"/admin/products/": PRODUCTS}
+    shop.answers = {"/admin/products/": PRODUCTS}
 
     (page,) = oscar.snapshot()
 
@@ -90,7 +94,7 @@ def test_the_list_gives_what_is_not_yet_allocated(oscar, shop):
 
 
 def test_a_product_is_read_directly_and_an_empty_answer_means_that_it_does_not_exist(oscar, shop):
-    shop.answer.answers = {"/products/8/stockrecords/": [STOCK_RECORD], "/products/5/stockrecords/": []}
+    shop.answers = {"/products/8/stockrecords/": [STOCK_RECORD], "/products/5/stockrecords/": []}
 
     result = oscar.fetch([Ref("8", "A-8"), Ref("5", "A-5")])
 
@@ -99,13 +103,13 @@ def test_a_product_is_read_directly_and_an_empty_answer_means_that_it_does_not_e
 
 
 def test_an_order_is_a_guests_purchase_that_carries_our_reference(oscar, shop):
-    shop.answer.answers = {"/basket/add-product/": BASKET, "/checkout/": ORDER}
+    shop.answers = {"/basket/add-product/": BASKET, "/checkout/": ORDER}
 
     result = oscar.confirm(ConfirmRequest("HF-é/1", [LINE]))
 
     assert (result.outcome, result.upstream_order) == (Outcome.ACCEPTED, "100006")
-    into_basket, checkout = shop.seen
-    assert into_basket.json == {"url": f"{shop.url}/api/products/8/", "quantity": 2}
+    into_basket, checkout = shop.upstream.seen
+    assert into_basket.json == {"url": f"{shop.upstream.url}/api/products/8/", "quantity": 2}
     assert (checkout.json["basket"], checkout.json["total"]) == (BASKET["url"], "19.80")
     assert checkout.json["shipping_address"]["notes"] == "HF-é/1"
     assert into_basket.headers["session-id"] == checkout.headers["session-id"]
@@ -114,12 +118,12 @@ def test_an_order_is_a_guests_purchase_that_carries_our_reference(oscar, shop):
 
 
 def test_no_two_attempts_share_a_basket(oscar, shop):
-    shop.answer.answers = {"/basket/add-product/": (406, SHORT)}
+    shop.answers = {"/basket/add-product/": (406, SHORT)}
 
     for _ in range(2):
         oscar.confirm(ConfirmRequest("HF-1", [LINE]))
 
-    names = [SESSION.fullmatch(request.headers["session-id"]) for request in shop.seen]
+    names = [SESSION.fullmatch(request.headers["session-id"]) for request in shop.upstream.seen]
     assert [name["realm"] for name in names if name] == [HOST] * 2
     assert len({name["name"] for name in names if name}) == 2
 
@@ -128,14 +132,14 @@ def test_no_two_attempts_share_a_basket(oscar, shop):
     ("answer", "outcome"), [(SHORT, Outcome.REJECTED_STOCK), (UNKNOWN_PRODUCT, Outcome.REJECTED_OTHER)]
 )
 def test_a_refused_basket_orders_nothing(oscar, shop, answer, outcome):
-    shop.answer.answers = {"/basket/add-product/": (406, answer)}
+    shop.answers = {"/basket/add-product/": (406, answer)}
 
     assert oscar.confirm(ConfirmRequest("HF-1", [LINE])).outcome is outcome
-    assert len(shop.seen) == 1
+    assert len(shop.upstream.seen) == 1
 
 
 def test_an_order_is_found_again_by_our_reference(oscar, shop):
-    shop.answer.answers = {"/admin/orders/": [OTHERS_ORDER, ORDER]}
+    shop.answers = {"/admin/orders/": [OTHERS_ORDER, ORDER]}
 
     found = oscar.readback(ConfirmRequest("HF-é/1", [LINE]))
     missing = oscar.readback(ConfirmRequest("HF-é/2", [LINE]))
