@@ -11,7 +11,7 @@ demo: .venv/local.stamp ## Suppliers, servers, web, workers and buyers, live; Ct
 	@$(RUN) -m inventory_project.runner
 
 demo-check: .venv/local.stamp ## The demo, unattended for a minute: sells out, breaks a supplier, heals it, proves the books
-	@$(RUN) -m inventory_project.demo_check
+	@$(RUN) -m inventory_project.runner check
 
 test: .venv/dev.stamp ## The test suite on real servers; ARGS='orders -k cancel' for a part of it
 	@$(RUN) -m pytest $(ARGS)

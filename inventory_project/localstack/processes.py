@@ -66,10 +66,11 @@ def die_with_parent(with_signal: signal.Signals) -> Callable[[], None] | None:
     """
     if not sys.platform.startswith("linux"):
         return None
-    libc, parent = ctypes.CDLL(None), os.getpid()
+    # Looked up here: between fork and exec as little as possible may happen.
+    prctl, parent = ctypes.CDLL(None).prctl, os.getpid()
 
     def hook() -> None:
-        libc.prctl(PR_SET_PDEATHSIG, int(with_signal), 0, 0, 0)
+        prctl(PR_SET_PDEATHSIG, int(with_signal), 0, 0, 0)
         if os.getppid() != parent:  # it died before prctl was called
             os.kill(os.getpid(), with_signal)
 
