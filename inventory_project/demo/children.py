@@ -95,8 +95,9 @@ def notable(line: bytes) -> str:
         return ""
     about = {"event", "level", "logger", "timestamp", "exception", "request_id"}
     fields = " ".join(f"{name}={value}" for name, value in entry.items() if name not in about)
+    event = str(entry.get("event", "")).strip().partition("\n")[0]
     last = str(entry.get("exception", "")).strip().rpartition("\n")[2]
-    return " ".join(part for part in (entry["level"], str(entry.get("event", "")), fields, last) if part)[:300]
+    return " ".join(part for part in (entry["level"], event, fields, last) if part)[:300]
 
 
 def coloured(text: str, colour: int) -> str:

@@ -75,7 +75,7 @@ class Stage:
     def _start(self) -> None:
         for supplier, address in zip(SUPPLIERS, self.addresses, strict=True):
             catalogue = write_catalogue(supplier, self.folder)
-            options = ["--dialect", supplier.dialect, "--catalogue", catalogue, "--token", address.token]
+            options = ["--dialect", supplier.dialect, "--catalogue", str(catalogue), "--token", address.token]
             scenario = ["--scenario", json.dumps(supplier.scenario), "--port", address.url.rpartition(":")[2]]
             self.children.start(supplier.slug, [PYTHON, "-m", "suppliers.simulator", *options, *scenario])
         self.children.start("web", self._web())
@@ -110,7 +110,7 @@ class Stage:
 
     def _is_ready(self) -> bool:
         try:
-            return requests.get(f"{self.base_url}/readyz", timeout=5).json()["status"] == "ok"
+            return bool(requests.get(f"{self.base_url}/readyz", timeout=5).json()["status"] == "ok")
         except requests.RequestException:
             return False
 

@@ -1,0 +1,240 @@
+"""`make demo-check`: the demo without a person, and the proof that its books are right.
+
+Buyers buy, a crowd sells one SKU out, a supplier breaks under load and heals; then both sides' books are compared.
+"""
+
+import io
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import requests
+from django.core.management import call_command
+from django.db.models import Sum
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+
+from inventory.models import Allocation, Discrepancy, Effect
+from inventory_project.demo.books import TOLD, UNTOLD, Truth, ask, truth_of
+from inventory_project.demo.buyers import PLACED, REFUSED, UNDECIDED, Shop, Tally, buying
+from inventory_project.demo.children import ChildEnded, coloured, say
+from inventory_project.demo.seed import SHARED, SUPPLIERS, all_skus
+from inventory_project.demo.stage import Stage
+from orders.models import OrderLine
+
+BUYERS, CROWD = 6, 16
+QUIET_SECONDS, BROKEN_SECONDS = 12, 12
+FRESH_WITHIN = 30  # seconds after healing
+DRAIN_SECONDS = 60
+SOLD_OUT = "TEA-05"
+BROKEN = 1  # its place in SUPPLIERS
+GREEN, RED = 32, 31
+
+
+@dataclass
+class Findings:
+    """What was claimed, what was found, and whether they agree."""
+
+    rows: list[tuple[str, str, bool]] = field(default_factory=list)
+
+    def note(self, claim: str, found: object, holds: bool) -> None:
+        """Add one line to the table."""
+        self.rows.append((claim, str(found), holds))
+        say(f"  {coloured('✔', GREEN) if holds else coloured('✘', RED)} {claim}: {found}")
+
+    @property
+    def exit_status(self) -> int:
+        return 0 if all(holds for _, _, holds in self.rows) else 1
+
+
+def run(folder: Path) -> int:
+    """0 if every claim held."""
+    findings = Findings()
+    say("Starting suppliers, web, workers and beat …")
+    try:
+        with Stage(folder) as stage:
+            stage.wait_ready()
+            tally = play(stage, findings)
+            drain(stage, findings)
+            compare(stage, tally, findings)
+    except ChildEnded as error:
+        say(coloured(str(error), RED))
+        return 1
+    say(coloured("demo-check passed", GREEN) if findings.exit_status == 0 else coloured("demo-check FAILED", RED))
+    return findings.exit_status
+
+
+def play(stage: Stage, findings: Findings) -> Tally:
+    """Everything that happens while buyers buy; returns what buyers and crowd were told."""
+    with buying(stage.base_url, stage.access["api_key"], all_skus(), BUYERS) as tally:
+        say(f"{BUYERS} buyers buy for {QUIET_SECONDS} s")
+        watch(stage, QUIET_SECONDS)
+        say(f"a crowd of {CROWD} buys {SOLD_OUT} until it is sold out")
+        sell_out(stage, tally, findings)
+        break_and_heal(stage, tally, findings)
+    return tally
+
+
+def watch(stage: Stage, seconds: float) -> None:
+    """Let time pass; notice a process that ends."""
+    pause, end = threading.Event(), time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        stage.children.check()
+        pause.wait(min(left, 0.5))
+
+
+def sell_out(stage: Stage, tally: Tally, findings: Findings) -> None:
+    """Many at once, unit by unit, until each is refused."""
+    stop = threading.Event()
+
+    def buy_all(_: int) -> None:
+        shop = Shop(stage.base_url, stage.access["api_key"], tally, stop)
+        while shop.order({SOLD_OUT: 1}) == PLACED:
+            pass
+
+    with ThreadPoolExecutor(CROWD) as crowd:
+        list(crowd.map(buy_all, range(CROWD)))
+    initial = sum(row[SOLD_OUT]["initial"] for row in truth_of(stage.addresses).values() if SOLD_OUT in row)
+    sold = tally.copy().units[SOLD_OUT]
+    findings.note(f"{SOLD_OUT}: sold exactly what there was ({initial})", sold, sold == initial)
+    stock = Shop(stage.base_url, stage.access["api_key"], tally, stop).available(SOLD_OUT) or {}
+    findings.note(f"{SOLD_OUT}: shown as sold out", stock.get("status"), stock.get("status") == "out_of_stock")
+
+
+def break_and_heal(stage: Stage, tally: Tally, findings: Findings) -> None:
+    """One supplier goes down under load; the others' SKUs must not notice, its own must be fresh again soon after."""
+    address, others = stage.addresses[BROKEN], own_skus(except_of=BROKEN)
+    before = tally.copy()
+    ask(address, "chaos", {"down": True})
+    say(f"{address.slug} is down for {BROKEN_SECONDS} s")
+    watch(stage, BROKEN_SECONDS)
+    during = answers_for(others, tally.copy(), before)
+    stale = [sku for sku, stock in stock_of(stage, others).items() if stock["stale"]]
+    ask(address, "chaos", {"down": None})
+    healed = timezone.now()
+    decided = during[PLACED] + during[REFUSED]
+    findings.note(
+        "other suppliers' SKUs went on: orders decided, all others",
+        f"{decided}, {during.total() - decided}",
+        decided > 0 and decided == during.total(),
+    )
+    findings.note("other suppliers' SKUs stale meanwhile", len(stale), not stale)
+    seconds = fresh_again(stage, own_skus(of=BROKEN), healed)
+    findings.note(
+        f"stock of {address.slug} fresh again within {FRESH_WITHIN} s", f"{seconds:.1f} s", seconds <= FRESH_WITHIN
+    )
+
+
+def own_skus(of: int | None = None, except_of: int | None = None) -> list[str]:
+    """SKUs that one supplier alone sells: of this one, or of all but that one."""
+    return [
+        line["sku"]
+        for number, supplier in enumerate(SUPPLIERS)
+        for line in supplier.catalogue()
+        if line["sku"] not in SHARED and number != except_of and of in (None, number)
+    ]
+
+
+def answers_for(skus: Sequence[str], now: Tally, before: Tally) -> Counter[int]:
+    """Answers to orders with one of these SKUs, between two moments."""
+    answers: Counter[int] = Counter()
+    for (sku, status), times in (now.answers_by_sku - before.answers_by_sku).items():
+        if sku in skus:
+            answers[status] += times
+    return answers
+
+
+def stock_of(stage: Stage, skus: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """SKU → the API's stock answer."""
+    headers = {"Authorization": f"Api-Key {stage.access['api_key']}"}
+    answer = requests.get(f"{stage.base_url}/api/v1/stock", params={"sku": skus}, headers=headers, timeout=10)
+    answer.raise_for_status()
+    return {stock["sku"]: stock for stock in answer.json()["results"]}
+
+
+def fresh_again(stage: Stage, skus: Sequence[str], healed: datetime) -> float:
+    """Seconds from the healing until every one of these was read after it; gives up after twice the limit."""
+    while (seconds := (timezone.now() - healed).total_seconds()) < 2 * FRESH_WITHIN:
+        stage.children.check()
+        stamps = [parse_datetime(stock["as_of"] or "") for stock in stock_of(stage, skus).values()]
+        if all(stamp and stamp >= healed for stamp in stamps):
+            break
+        time.sleep(0.5)
+    return seconds
+
+
+def drain(stage: Stage, findings: Findings) -> None:
+    """Wait until every order was told upstream and nothing is due: the sweep and the retries have to manage."""
+    say("buyers have gone; what is due is done")
+    began = time.monotonic()
+    while (seconds := time.monotonic() - began) < DRAIN_SECONDS:
+        stage.children.check()
+        open_effects = Effect.objects.filter(done_at=None).count()
+        untold = Allocation.objects.filter(state__in=UNTOLD).count()
+        if not open_effects and not untold:
+            break
+        time.sleep(0.5)
+    findings.note(f"nothing is left to do within {DRAIN_SECONDS} s", f"{seconds:.1f} s", seconds < DRAIN_SECONDS)
+
+
+def compare(stage: Stage, tally: Tally, findings: Findings) -> None:
+    """Buyers' answers, our books and the suppliers' hidden truth must say the same."""
+    answers, truth = tally.copy().answers, truth_of(stage.addresses)
+    findings.note("answers to orders", dict(answers), set(answers) <= {PLACED, REFUSED, UNDECIDED})
+    ordered = Counter(dict(OrderLine.objects.values_list("sku__code").annotate(units=Sum("quantity"))))
+    units = tally.copy().units
+    findings.note(
+        "units that buyers were promised, in our books", f"{units.total()}, {ordered.total()}", units == ordered
+    )
+    delivered = taken(truth)
+    findings.note("units that suppliers sold", delivered.total(), delivered == told())
+    findings.note(
+        "SKUs of which suppliers sold other than we promised",
+        different := by_sku(delivered) - ordered + (ordered - by_sku(delivered)),
+        not different,
+    )
+    below = sum(row["on_hand"] < 0 for skus in truth.values() for row in skus.values())
+    findings.note("rows below zero at suppliers", below, not below)
+    twice = [reference for address in stage.addresses for reference in ask(address, "audit")["duplicates"]]
+    findings.note("orders that a supplier got twice", len(twice), not twice)
+    kinds = (Discrepancy.Kind.REJECTED, Discrepancy.Kind.LOST)
+    rejected = Discrepancy.objects.filter(kind__in=kinds).count()
+    findings.note("orders that a supplier refused", rejected, not rejected)
+    findings.note("audit_stock", *audit())
+
+
+def taken(truth: Truth) -> Counter[tuple[str, str]]:
+    """(supplier, SKU) → units that it sold and did not take back."""
+    return +Counter(
+        {(slug, sku): row["sold"] - row["cancelled"] for slug, skus in truth.items() for sku, row in skus.items()}
+    )
+
+
+def told() -> Counter[tuple[str, str]]:
+    """(supplier, SKU) → units that we know it sold."""
+    rows = Allocation.objects.filter(state__in=TOLD).values_list("level__supplier__slug", "level__code")
+    return Counter({(slug, sku): units for slug, sku, units in rows.annotate(units=Sum("quantity"))})
+
+
+def by_sku(units: Counter[tuple[str, str]]) -> Counter[str]:
+    """Over all suppliers."""
+    sums: Counter[str] = Counter()
+    for (_, sku), count in units.items():
+        sums[sku] += count
+    return sums
+
+
+def audit() -> tuple[str, bool]:
+    """What `manage.py audit_stock` says, and whether it is clean."""
+    output = io.StringIO()
+    try:
+        call_command("audit_stock", stdout=output)
+    except SystemExit as end:
+        return output.getvalue().strip(), not end.code
+    return output.getvalue().strip().rpartition("\n")[2], True
