@@ -47,6 +47,7 @@ class HeldAnswer(msgspec.Struct):
 _REFUSALS = {
     400: "The header or the body; `code` and `detail` name the place.",
     409: "`insufficient_inventory`, with `shortages`: every short line, what was requested and what is available.",
+    411: "`length_required`: the body came without a Content-Length.",
     413: "`body_too_large`.",
     415: "`unsupported_media_type`.",
     422: "`idempotency_key_reused`, `reservation_mismatch`.",

@@ -25,12 +25,18 @@ T = TypeVar("T")
 
 
 def read_body(request: Request, decoder: msgspec.json.Decoder[T]) -> T:
-    """The typed body.  Raises: Problem with 400, 413 or 415."""
+    """The typed body.  Raises: Problem with 400, 411, 413 or 415."""
     http: HttpRequest = request._request  # noqa: SLF001  # the bytes, untouched by any parser
     charset = (http.content_params or {}).get("charset", "utf-8")
     if http.content_type != "application/json" or charset.lower() not in {"utf-8", "utf8"}:
         detail = "The body must be application/json in UTF-8."
         raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail)
+    if http.META.get("HTTP_CONTENT_ENCODING", "identity") != "identity":
+        detail = "The body must not be compressed."
+        raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_content_encoding", detail)
+    if http.META.get("HTTP_TRANSFER_ENCODING") and not http.META.get("CONTENT_LENGTH"):
+        # Django would read an empty body, and the caller would search for a mistake in good JSON.
+        raise Problem(HTTPStatus.LENGTH_REQUIRED, "length_required", "Send the body with a Content-Length.")
     return decode(http.body, decoder)
 
 

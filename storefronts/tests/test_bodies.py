@@ -48,6 +48,19 @@ def test_another_content_type_is_415(content_type):
     assert (refusal.value.status_code, refusal.value.code) == (415, "unsupported_media_type")
 
 
+@pytest.mark.parametrize("encoding", ["gzip", "br", "gzip, identity", ""])
+def test_a_compressed_body_is_415(encoding):
+    with pytest.raises(Problem) as refusal:
+        bodies.read_body(post(GOOD, HTTP_CONTENT_ENCODING=encoding), DECODER)
+    assert (refusal.value.status_code, refusal.value.code) == (415, "unsupported_content_encoding")
+
+
+def test_a_body_without_its_length_is_411():
+    with pytest.raises(Problem) as refusal:
+        bodies.read_body(post(b"", HTTP_TRANSFER_ENCODING="chunked", CONTENT_TYPE="application/json"), DECODER)
+    assert (refusal.value.status_code, refusal.value.code) == (411, "length_required")
+
+
 @pytest.mark.parametrize(
     ("raw", "says"),
     [
