@@ -32,7 +32,8 @@ redis.call('DEL', KEYS[2])
 local entry = redis.call('GET', KEYS[1])
 if entry then
     if string.sub(entry, 1, 2) == 'T:' then return 0 end
-    if tonumber(string.match(entry, '^(%d+):')) >= tonumber(ARGV[2]) then return 0 end
+    -- The same version is replaced: it may have been computed under another policy, or before a number expired.
+    if tonumber(string.match(entry, '^(%d+):')) > tonumber(ARGV[2]) then return 0 end
 end
 redis.call('SET', KEYS[1], ARGV[2] .. ':' .. ARGV[3], 'EX', ARGV[4])
 return 1

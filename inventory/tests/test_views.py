@@ -6,9 +6,17 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from inventory import availability
 from inventory.models import Sku, StockLevel
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def own_epoch(monkeypatch):
+    """The policy epoch that the process remembers is not that of the test before, and is as of this test's first read."""
+    monkeypatch.setattr(availability, "_epoch", availability._Epoch())
+    monkeypatch.setattr(availability, "_EPOCH_SECONDS", 60)
 
 
 def problem(answer, status: int, code: str):
@@ -71,6 +79,17 @@ def test_a_cached_answer_needs_no_query(api_client, make_level, django_assert_nu
     first = api_client.get("/api/v1/stock/A-1").json()
     with django_assert_num_queries(0):
         assert api_client.get("/api/v1/stock/A-1").json() == first
+
+
+def test_after_a_change_of_policy_the_cache_fills_again(api_client, make_level, django_assert_num_queries, monkeypatch):
+    level = make_level("A-1", 7)
+    assert api_client.get("/api/v1/stock/A-1").json()["available"] == 7
+    level.supplier.stop_selling = True
+    level.supplier.save()
+    monkeypatch.setattr(availability, "_EPOCH_SECONDS", 0)
+    assert api_client.get("/api/v1/stock/A-1").json()["available"] == 0
+    with django_assert_num_queries(1):  # the epoch; the SKU itself comes from the cache
+        assert api_client.get("/api/v1/stock/A-1").json()["available"] == 0
 
 
 def test_an_entity_tag_spares_the_body(api_client, make_level):
