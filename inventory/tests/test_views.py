@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def own_epoch(monkeypatch):
-    """The policy epoch that the process remembers is not that of the test before, and is as of this test's first read."""
+    """The process forgets the policy epoch of the test before, and keeps what this test reads first."""
     monkeypatch.setattr(availability, "_epoch", availability._Epoch())
     monkeypatch.setattr(availability, "_EPOCH_SECONDS", 60)
 
