@@ -181,6 +181,7 @@ STOCK_TOMBSTONE_SECONDS = 5  # longer than any placement transaction may idle
 SYNC_COALESCE_SECONDS = 5  # at most one incremental read per level in this window
 EFFECT_LEASE_SECONDS = 60  # longer than any effect works
 RESERVATION_MAX_SECONDS = 3_600
+BELL_QUEUE_SIZE = 1_000  # lanes waiting to be published; more are left to the sweep
 
 # --- Logs -----------------------------------------------------------------------------------------
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")

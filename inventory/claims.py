@@ -1,0 +1,284 @@
+"""An order at one supplier: claimed before anything is sent, then confirmed, written off or sent anew.
+
+Every step is a short transaction of its own that locks the levels first, so that a cancel cannot slip between.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
+
+from inventory import availability, discrepancies, effects, ledger, settlement, stock
+from inventory.discrepancies import Finding
+from inventory.effects import Due
+from inventory.ledger import Origin
+from inventory.models import Discrepancy, Effect
+from suppliers.models import Supplier
+from suppliers.readings import ConfirmLine, ConfirmRequest, ConfirmResult, Outcome, Ref
+
+ORIGIN = Origin(actor="reconciliation")
+SYNC_MARGIN_SECONDS = 1.0  # the read that settles an order is sent a little after it may, never before
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Units of one level in an order.  id: of the allocation."""
+
+    id: int
+    level_id: int
+    ref: Ref
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """All that one order asks of one supplier.  lease_until: when whoever sent it has surely stopped."""
+
+    supplier: Supplier
+    reference: str
+    parts: Sequence[Part]
+    lease_until: datetime | None = None
+    upstream_order: str = ""
+
+    @property
+    def request(self) -> ConfirmRequest:
+        """The order as upstream is told it.  An order goes to a supplier once, so its number is a unique reference."""
+        return ConfirmRequest(self.reference, [ConfirmLine(part.ref, part.quantity) for part in self.parts])
+
+    @property
+    def ids(self) -> list[int]:
+        return [part.id for part in self.parts]
+
+    @property
+    def level_ids(self) -> list[int]:
+        return sorted({part.level_id for part in self.parts})
+
+
+@dataclass(slots=True)
+class _Verdict:
+    """What upstream's answer means for each allocation."""
+
+    confirmed: list[int] = field(default_factory=list)
+    refused: list[int] = field(default_factory=list)  # for lack of stock
+    lost: list[int] = field(default_factory=list)
+
+
+_PART = (
+    "allocation.id, level.id, level.external_id, level.code, level.location, allocation.quantity,"
+    " allocation.lease_until, allocation.upstream_order"
+)
+_CLAIM = f"""
+UPDATE inventory_allocation allocation
+SET state = 'sending', lease_until = statement_timestamp() + %(lease)s * interval '1 second', detail = ''
+FROM inventory_stocklevel level
+WHERE level.id = allocation.level_id AND level.supplier_id = %(supplier)s AND allocation.reference = %(reference)s
+  AND allocation.state = 'committed' AND allocation.cancel_requested_at IS NULL
+RETURNING {_PART}
+"""
+_OF_STATE = f"""
+SELECT {_PART}
+FROM inventory_allocation allocation JOIN inventory_stocklevel level ON level.id = allocation.level_id
+WHERE level.supplier_id = %(supplier)s AND allocation.reference = %(reference)s AND allocation.state = ANY(%(states)s)
+ORDER BY allocation.id
+"""
+_LEVELS = """
+SELECT DISTINCT allocation.level_id
+FROM inventory_allocation allocation JOIN inventory_stocklevel level ON level.id = allocation.level_id
+WHERE level.supplier_id = %s AND allocation.reference = %s AND allocation.state = 'committed'
+"""
+# `committed`: an answer so late that the order was taken for unknown and is about to be sent again.
+_CONFIRM = """
+UPDATE inventory_allocation
+SET state = 'confirmed', confirmed_at = clock_timestamp(), lease_until = NULL, upstream_order = %s, detail = %s
+WHERE id = ANY(%s) AND state IN ('sending', 'committed')
+"""
+_BACK_TO_COMMITTED = """
+UPDATE inventory_allocation SET state = 'committed', lease_until = NULL
+WHERE id = ANY(%s) AND state = 'sending' AND lease_until <= %s
+RETURNING cancel_requested_at IS NOT NULL
+"""
+_END_LEASE = """
+UPDATE inventory_allocation SET lease_until = LEAST(lease_until, statement_timestamp()), detail = %s
+WHERE id = ANY(%s) AND state = 'sending'
+"""
+_SPLIT = """
+WITH rest AS (
+    UPDATE inventory_allocation SET quantity = %(kept)s WHERE id = %(id)s AND state = 'sending' RETURNING *
+)
+INSERT INTO inventory_allocation (level_id, sku_id, reference, quantity, state, lease_until, cancel_requested_at,
+                                  upstream_order, detail, created_at)
+SELECT level_id, sku_id, reference, %(rest)s, 'sending', lease_until, cancel_requested_at, '', '', created_at FROM rest
+RETURNING id
+"""
+
+
+def claim(supplier: Supplier, reference: str, *, lease_seconds: float) -> Claim | None:
+    """Take what the order still has to ask of this supplier; None if there is nothing, or somebody else has it."""
+    with transaction.atomic(durable=True), connection.cursor() as cursor:
+        cursor.execute(_LEVELS, [supplier.pk, reference])
+        ledger.lock_levels([level_id for (level_id,) in cursor.fetchall()])
+        cursor.execute(_CLAIM, {"supplier": supplier.pk, "reference": reference, "lease": lease_seconds})
+        return _claim_of(supplier, reference, cursor.fetchall())
+
+
+def find(supplier: Supplier, reference: str, states: Sequence[str]) -> Claim | None:
+    """The allocations of an order at this supplier that are in one of these states."""
+    with connection.cursor() as cursor:
+        cursor.execute(_OF_STATE, {"supplier": supplier.pk, "reference": reference, "states": list(states)})
+        return _claim_of(supplier, reference, cursor.fetchall())
+
+
+def _claim_of(supplier: Supplier, reference: str, rows: Sequence[tuple[Any, ...]]) -> Claim | None:
+    parts = [Part(row[0], row[1], Ref(row[2], row[3], row[4]), row[5]) for row in sorted(rows, key=lambda row: row[0])]
+    leases = [row[6] for row in rows if row[6]]
+    upstream_order = next((row[7] for row in rows if row[7]), "")
+    return Claim(supplier, reference, parts, max(leases, default=None), upstream_order) if parts else None
+
+
+def give_back(claimed: Claim, *, again: bool = False) -> None:
+    """Undo a claim of which it is certain that upstream does not have it.
+
+    again: an effect to send it once more is written; otherwise the caller's is still open.
+    """
+    with transaction.atomic(durable=True), connection.cursor() as cursor:
+        ledger.lock_levels(claimed.level_ids)
+        cursor.execute(_BACK_TO_COMMITTED, [claimed.ids, claimed.lease_until])
+        back = [cancelled for (cancelled,) in cursor.fetchall()]
+        # The cancel that came meanwhile left these units to us.
+        codes = stock.release(claimed.reference, ORIGIN).codes if any(back) else []
+        if again and back and not all(back):
+            effects.record([Due(Effect.Kind.CONFIRM, claimed.reference, claimed.supplier.pk)])
+            _resolve(claimed, "upstream does not know it; it is sent again")
+    availability.invalidate(codes)
+
+
+def leave_open(claimed: Claim, detail: str, effect_ids: Sequence[int]) -> None:
+    """Nobody knows whether upstream has it: the claim stays, and is read back from now on."""
+    with transaction.atomic(durable=True), connection.cursor() as cursor:
+        cursor.execute(_END_LEASE, [detail[:300], claimed.ids])
+        effects.close(effect_ids)
+
+
+def conclude(claimed: Claim, result: ConfirmResult, effect_ids: Sequence[int] = ()) -> None:
+    """Write down what upstream answered, close the effects that asked, and see to the reading that settles it."""
+    with transaction.atomic(durable=True):
+        ledger.lock_levels(claimed.level_ids)
+        verdict = _verdict(claimed, result)
+        codes = settlement.reject(verdict.refused, detail=result.detail, origin=ORIGIN)
+        codes += settlement.lose(verdict.lost, detail=result.detail, origin=ORIGIN)
+        _resolve(claimed, f"upstream answered: {result.outcome}")
+        _confirm(claimed, verdict.confirmed, result)
+        discrepancies.report([_refusal(claimed, level_id, result) for level_id in _unfilled(claimed, verdict, result)])
+        effects.close(effect_ids)
+    availability.invalidate(codes)
+
+
+def _verdict(claimed: Claim, result: ConfirmResult) -> _Verdict:
+    match result.outcome:
+        case Outcome.ACCEPTED:
+            return _Verdict(confirmed=claimed.ids)
+        case Outcome.REJECTED_STOCK:
+            return _Verdict(refused=claimed.ids)
+        case Outcome.REJECTED_OTHER:
+            return _Verdict(lost=claimed.ids)
+        case Outcome.PARTIAL:
+            return _share(claimed, result.accepted)
+    raise ValueError(f"{result.outcome} concludes nothing")
+
+
+def _share(claimed: Claim, accepted: Mapping[str, int]) -> _Verdict:
+    """Split the allocations into what upstream took and what it did not, the oldest first."""
+    verdict = _Verdict()
+    left = dict(accepted)
+    for part in claimed.parts:
+        taken = min(part.quantity, left.get(part.ref.uid, 0))
+        left[part.ref.uid] = left.get(part.ref.uid, 0) - taken
+        if taken == 0:
+            verdict.refused.append(part.id)
+            continue
+        verdict.confirmed.append(part.id)
+        if taken < part.quantity:
+            verdict.refused += _split(part, taken)
+    return verdict
+
+
+def _split(part: Part, kept: int) -> list[int]:
+    with connection.cursor() as cursor:
+        cursor.execute(_SPLIT, {"id": part.id, "kept": kept, "rest": part.quantity - kept})
+        return [pk for (pk,) in cursor.fetchall()]
+
+
+def _confirm(claimed: Claim, allocation_ids: Sequence[int], result: ConfirmResult) -> None:
+    if not allocation_ids:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(_CONFIRM, [result.upstream_order[:100], result.detail[:300], list(allocation_ids)])
+        if cursor.rowcount < len(allocation_ids) and _is_given_up(cursor, allocation_ids):
+            evidence = {"detail": "taken upstream after it was given up here", "upstream_order": result.upstream_order}
+            report_doubt(claimed, evidence)
+    _sync_after_lag(claimed, [part.level_id for part in claimed.parts if part.id in allocation_ids])
+
+
+def _is_given_up(cursor: CursorWrapper, allocation_ids: Sequence[int]) -> bool:
+    cursor.execute(
+        "SELECT 1 FROM inventory_allocation WHERE id = ANY(%s) AND state IN ('released', 'lost') LIMIT 1",
+        [list(allocation_ids)],
+    )
+    return cursor.fetchone() is not None
+
+
+def _sync_after_lag(claimed: Claim, level_ids: Sequence[int]) -> None:
+    delay = claimed.supplier.settlement_lag_seconds + SYNC_MARGIN_SECONDS
+    effects.record(
+        [Due(Effect.Kind.SYNC, str(level_id), claimed.supplier.pk, delay) for level_id in sorted(set(level_ids))]
+    )
+
+
+def conclude_cancel(claimed: Claim, result: ConfirmResult, effect_ids: Sequence[int]) -> None:
+    """Write down that the order is off upstream, or that a person must see to it.  No stock moves.
+
+    The units settle as usual, and come back with the reading that shows them.
+    """
+    with transaction.atomic(durable=True):
+        if result.outcome is Outcome.ACCEPTED:
+            _sync_after_lag(claimed, claimed.level_ids)
+        else:
+            evidence = {"intent": "cancel", "outcome": str(result.outcome), "detail": result.detail}
+            discrepancies.report(
+                [Finding(Discrepancy.Kind.REJECTED, claimed.supplier.pk, None, claimed.reference, evidence)]
+            )
+        effects.close(effect_ids)
+
+
+def report_doubt(claimed: Claim, evidence: Mapping[str, Any]) -> None:
+    """Tell a person that nobody knows what became of this order."""
+    finding = Finding(Discrepancy.Kind.UNKNOWN_OUTCOME, claimed.supplier.pk, None, claimed.reference, evidence)
+    discrepancies.report([finding])
+
+
+def _unfilled(claimed: Claim, verdict: _Verdict, result: ConfirmResult) -> list[int]:
+    """Levels of which upstream does not deliver all that it was asked for."""
+    if result.outcome is not Outcome.PARTIAL:
+        return sorted({part.level_id for part in claimed.parts if part.id in {*verdict.refused, *verdict.lost}})
+    return sorted({part.level_id for part in claimed.parts if result.accepted.get(part.ref.uid, 0) < part.quantity})
+
+
+def _refusal(claimed: Claim, level_id: int, result: ConfirmResult) -> Finding:
+    asked = sum(part.quantity for part in claimed.parts if part.level_id == level_id)
+    evidence = {
+        "intent": "confirm",
+        "outcome": str(result.outcome),
+        "asked": asked,
+        "accepted": dict(result.accepted),
+        "detail": result.detail,
+    }
+    return Finding(Discrepancy.Kind.REJECTED, claimed.supplier.pk, level_id, claimed.reference, evidence)
+
+
+def _resolve(claimed: Claim, resolution: str) -> None:
+    discrepancies.resolve(
+        Discrepancy.Kind.UNKNOWN_OUTCOME, claimed.supplier.pk, claimed.reference, resolution=resolution[:300]
+    )

@@ -1,0 +1,34 @@
+"""Who works on which kind of effect.  A lane is one kind for one supplier: a dead supplier holds up its own only."""
+
+from collections.abc import Callable
+
+from inventory import availability, effects, policy, reconciliation, snapshots
+from inventory.models import Effect
+
+_RETRY_SECONDS = 2.0
+
+
+def drain(kind: str, supplier_id: int | None) -> None:
+    """Work off what is due in one lane.  Twice at once is harmless: each effect is claimed by one."""
+    if supplier_id is None:
+        _invalidate()
+    else:
+        _OF_SUPPLIER[Effect.Kind(kind)](supplier_id)
+
+
+def _invalidate() -> int:
+    claimed = effects.claim(Effect.Kind.INVALIDATE, None)
+    ids = [effect.id for effect in claimed]
+    if availability.invalidate(sorted({effect.target for effect in claimed})):
+        effects.close(ids)
+    else:
+        effects.postpone(ids, delay=_RETRY_SECONDS, error="the cache could not be reached")
+    return len(ids)
+
+
+_OF_SUPPLIER: dict[Effect.Kind, Callable[[int], int]] = {
+    Effect.Kind.SYNC: snapshots.sync_due,
+    Effect.Kind.CONFIRM: reconciliation.confirm_due,
+    Effect.Kind.CANCEL: reconciliation.cancel_due,
+    Effect.Kind.RETRUST: policy.retrust_due,
+}

@@ -1,0 +1,21 @@
+"""What people ask of suppliers, handed to workers."""
+
+from functools import partial
+
+from django.db import transaction
+from django.dispatch import receiver
+
+from inventory import bell, policy, tasks
+from inventory.models import Effect
+from suppliers.signals import full_snapshot_requested, policy_changed
+
+
+@receiver(full_snapshot_requested)
+def run_full_snapshot(supplier_id: int, actor: str = "", **_: object) -> None:
+    bell.post(tasks.full_snapshot, supplier_id, actor)
+
+
+@receiver(policy_changed)
+def count_anew(supplier_id: int, **_: object) -> None:
+    policy.edited(supplier_id)
+    transaction.on_commit(partial(bell.ring, [(Effect.Kind.RETRUST, supplier_id)]))

@@ -1,0 +1,224 @@
+"""Tells suppliers of our orders and cancels, asks what became of those they never answered for.
+
+Nothing is locked and no transaction is open while a supplier is spoken to.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+
+import structlog
+from django.db import connection
+from prometheus_client import Counter
+
+from inventory import claims, effects
+from inventory.claims import Claim
+from inventory.effects import Claimed
+from inventory.models import Effect
+from suppliers import gateway
+from suppliers.adapters.limits import Limits
+from suppliers.errors import SupplierError, Transient
+from suppliers.models import Supplier
+from suppliers.readings import Adapter, Capability, ConfirmResult, Outcome
+
+log = structlog.get_logger(__name__)
+outcomes = Counter(
+    "holdfast_upstream_orders", "What suppliers answered to our orders.", ["supplier", "intent", "outcome"]
+)
+
+WORK_SECONDS = 40  # a drain stops taking on work after this; the sweep rings again for what is left
+CLAIM_MARGIN_SECONDS = 5  # by which a claim outlives the deadline of the call that it covers
+FIRST_BACKOFF, LONGEST_BACKOFF = 2.0, 60.0  # seconds, doubling with each attempt
+LONGEST_RETRY_AFTER = 600.0
+DOUBTFUL_ATTEMPTS = 5  # cancels without a clear answer before a person is told
+
+# Right after the lease ended a "yes" may be had already; a "no" counts only one lag later, so asking between is noise.
+# Who cannot be asked, or says nothing clear, is asked again ever more rarely.
+_UNANSWERED = """
+SELECT allocation.reference FROM inventory_allocation allocation
+JOIN inventory_stocklevel level ON level.id = allocation.level_id
+JOIN suppliers_supplier supplier ON supplier.id = level.supplier_id
+WHERE allocation.state = 'sending' AND allocation.lease_until < clock_timestamp() AND level.supplier_id = %(supplier)s
+  AND (allocation.lease_until > clock_timestamp() - interval '10 seconds'
+       OR allocation.lease_until + supplier.settlement_lag_seconds * interval '1 second' <= clock_timestamp())
+  AND NOT EXISTS (
+      SELECT 1 FROM inventory_discrepancy asked
+      WHERE asked.kind = 'unknown_outcome' AND asked.state = 'open' AND asked.supplier_id = level.supplier_id
+        AND asked.reference = allocation.reference
+        AND asked.seen_at > clock_timestamp() - LEAST(asked.times * 30, 600) * interval '1 second')
+GROUP BY allocation.reference ORDER BY min(allocation.lease_until) LIMIT 100
+"""
+_WITH_EXPIRED_CLAIMS = """
+SELECT DISTINCT level.supplier_id FROM inventory_allocation allocation
+JOIN inventory_stocklevel level ON level.id = allocation.level_id
+WHERE allocation.state = 'sending' AND allocation.lease_until < clock_timestamp()
+"""
+
+
+def confirm_due(supplier_id: int) -> int:
+    """Place the orders upstream that wait for it; how many effects were worked off."""
+    return _work_off(Effect.Kind.CONFIRM, supplier_id, _confirm)
+
+
+def cancel_due(supplier_id: int) -> int:
+    """Tell upstream of cancels; how many effects were worked off."""
+    return _work_off(Effect.Kind.CANCEL, supplier_id, _cancel)
+
+
+def suppliers_with_expired_claims() -> list[int]:
+    """Ids of suppliers of which an order was claimed and nobody knows what became of it."""
+    with connection.cursor() as cursor:
+        cursor.execute(_WITH_EXPIRED_CLAIMS)
+        return [supplier_id for (supplier_id,) in cursor.fetchall()]
+
+
+def resolve_expired_claims(supplier_id: int) -> int:
+    """Look up the orders that this supplier never answered for, by our reference; how many are clear now.
+
+    Never sends an order: one that upstream does not know is given back, and an effect sends it anew.
+    """
+    supplier = Supplier.objects.get(pk=supplier_id)
+    upstream = gateway.for_supplier(supplier)
+    resolved = 0
+    for reference in _unanswered(supplier_id):
+        claimed = claims.find(supplier, reference, ["sending"])
+        if claimed is None or claimed.lease_until is None:
+            continue
+        asked_at = _clock()
+        result, reachable = _read_back(upstream, claimed)
+        # Until upstream's own delay has passed, an order that it does not show yet may still appear.
+        decisive = asked_at >= claimed.lease_until + timedelta(seconds=supplier.settlement_lag_seconds)
+        resolved += _take_answer(claimed, result, decisive=decisive)
+        if not reachable:
+            break
+    return resolved
+
+
+def _take_answer(claimed: Claim, result: ConfirmResult, *, decisive: bool) -> bool:
+    """Act on a read-back; whether the outcome is clear now."""
+    if result.outcome in (Outcome.UNKNOWN, Outcome.NOT_FOUND) and not decisive:
+        return False
+    _note(claimed, "readback", result)
+    if result.outcome is Outcome.UNKNOWN:
+        claims.report_doubt(claimed, {"intent": "confirm", "detail": result.detail})
+        return False
+    if result.outcome is Outcome.NOT_FOUND:
+        claims.give_back(claimed, again=True)
+    else:
+        claims.conclude(claimed, result)
+    return True
+
+
+def _read_back(upstream: Adapter, claimed: Claim) -> tuple[ConfirmResult, bool]:
+    """The answer, and whether the supplier can be asked for more."""
+    if Capability.READBACK not in upstream.capabilities:
+        return ConfirmResult(Outcome.UNKNOWN, detail="this supplier cannot be asked; look the order up there"), True
+    try:
+        return upstream.readback(claimed.request), True
+    except SupplierError as error:
+        return ConfirmResult(Outcome.UNKNOWN, detail=_reason(error)), False
+
+
+def _unanswered(supplier_id: int) -> Iterator[str]:
+    until = time.monotonic() + WORK_SECONDS
+    with connection.cursor() as cursor:
+        cursor.execute(_UNANSWERED, {"supplier": supplier_id})
+        references = [reference for (reference,) in cursor.fetchall()]
+    for reference in references:
+        if time.monotonic() < until:
+            yield reference
+
+
+def _work_off(kind: Effect.Kind, supplier_id: int, act: Callable[[Adapter, Supplier, Claimed], None]) -> int:
+    """Do one effect after the other until none is due, the supplier fails, or it took long enough."""
+    supplier = Supplier.objects.get(pk=supplier_id)
+    until = time.monotonic() + WORK_SECONDS
+    done = 0
+    # One at a time: the lease of an effect covers one call, not a queue of them.
+    while time.monotonic() < until and (claimed := effects.claim(kind, supplier_id, limit=1)):
+        effect = claimed[0]
+        try:
+            act(gateway.for_supplier(supplier), supplier, effect)
+        except SupplierError as error:
+            log.warning("upstream_postponed", supplier=supplier.slug, kind=str(kind), reason=_reason(error))
+            effects.postpone([effect.id], delay=_delay(effect, error), error=_reason(error))
+            break
+        done += 1
+    return done
+
+
+def _delay(effect: Claimed, error: SupplierError) -> float:
+    backoff = min(LONGEST_BACKOFF, FIRST_BACKOFF * 2.0 ** min(effect.attempts - 1, 10))
+    return max(backoff, min(error.retry_after or 0.0, LONGEST_RETRY_AFTER))
+
+
+def _confirm(upstream: Adapter, supplier: Supplier, effect: Claimed) -> None:
+    """Raises: SupplierError, and then nothing left for upstream and the order waits as before."""
+    if Capability.CONFIRM not in upstream.capabilities:
+        effects.close([effect.id])  # the order stays subtracted until somebody marks it as ordered there
+        return
+    claimed = claims.claim(supplier, effect.target, lease_seconds=_call_seconds(supplier) + CLAIM_MARGIN_SECONDS)
+    if claimed is None:
+        effects.close([effect.id])  # cancelled, done, or with somebody whose expired claim will be read back
+        return
+    try:
+        result = upstream.confirm(claimed.request)
+    except SupplierError as error:
+        if not (isinstance(error, Transient) and error.sent):
+            claims.give_back(claimed)
+            raise
+        result = ConfirmResult(Outcome.UNKNOWN, detail=_reason(error))
+    _note(claimed, "confirm", result)
+    if result.outcome in (Outcome.UNKNOWN, Outcome.NOT_FOUND):
+        claims.leave_open(claimed, result.detail, [effect.id])
+    else:
+        claims.conclude(claimed, result, [effect.id])
+
+
+def _cancel(upstream: Adapter, supplier: Supplier, effect: Claimed) -> None:
+    """Raises: SupplierError if upstream has to be told again."""
+    if claims.find(supplier, effect.target, ["sending"]):
+        effects.postpone([effect.id], delay=FIRST_BACKOFF, error="waits for the outcome of the order")
+        return
+    taken = claims.find(supplier, effect.target, ["confirmed", "settled"])
+    if taken is None:
+        effects.close([effect.id])
+        return
+    if Capability.CANCEL not in upstream.capabilities:
+        result = ConfirmResult(Outcome.REJECTED_OTHER, detail="this supplier cannot be told; call it off there by hand")
+    else:
+        result = upstream.cancel(taken.request, taken.upstream_order)
+    _note(taken, "cancel", result)
+    if result.outcome is Outcome.UNKNOWN:
+        if effect.attempts >= DOUBTFUL_ATTEMPTS:
+            claims.report_doubt(taken, {"intent": "cancel", "detail": result.detail})
+        raise Transient(result.detail, sent=True)
+    claims.conclude_cancel(taken, result, [effect.id])
+
+
+def _call_seconds(supplier: Supplier) -> float:
+    """The deadline of one call to this supplier."""
+    return Limits(**supplier.config.get("limits", {})).total_seconds
+
+
+def _clock() -> datetime:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        now: datetime = cursor.fetchone()[0]
+        return now
+
+
+def _note(claimed: Claim, intent: str, result: ConfirmResult) -> None:
+    outcomes.labels(claimed.supplier.slug, intent, str(result.outcome)).inc()
+    log.info(
+        "upstream_answered",
+        supplier=claimed.supplier.slug,
+        intent=intent,
+        reference=claimed.reference,
+        outcome=str(result.outcome),
+        detail=result.detail,
+    )
+
+
+def _reason(error: SupplierError) -> str:
+    return f"{type(error).__name__}: {error}"

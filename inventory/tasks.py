@@ -1,0 +1,61 @@
+"""What workers run.  Each task is safe to run twice and safe to lose: rows say what is left to do."""
+
+import structlog
+from celery import shared_task
+
+from inventory import effects, holds, lanes, reconciliation, runs, snapshots
+
+log = structlog.get_logger(__name__)
+
+# A message that nobody took up in this time is superfluous: the next slot of the beat sends another.
+MESSAGE_SECONDS = 30
+
+
+@shared_task(soft_time_limit=110, time_limit=120, expires=MESSAGE_SECONDS)
+def drain(kind: str, supplier_id: int | None) -> None:
+    """Work off one lane of effects."""
+    lanes.drain(kind, supplier_id)
+
+
+@shared_task(soft_time_limit=10, time_limit=20)
+def sweep_effects() -> None:
+    """Ring for every lane with overdue work, whose message may have been lost."""
+    for lane in effects.due_lanes():
+        drain.delay(*lane)
+
+
+@shared_task(soft_time_limit=50, time_limit=60)
+def start_due_snapshots() -> None:
+    for supplier_id in snapshots.start_due():
+        full_snapshot.delay(supplier_id)
+
+
+@shared_task(soft_time_limit=570, time_limit=600)
+def full_snapshot(supplier_id: int, actor: str = "") -> None:
+    """A worker that is stopped here leaves a run that the next one resumes."""
+    try:
+        snapshots.run_full(supplier_id, actor=actor)
+    except (runs.SnapshotUnavailable, runs.LeaseLost) as error:
+        log.info("snapshot_not_run", supplier_id=supplier_id, reason=str(error))
+
+
+@shared_task(soft_time_limit=10, time_limit=20)
+def resolve_expired_claims() -> None:
+    """One task for each supplier, so that a slow one holds up nobody else."""
+    for supplier_id in reconciliation.suppliers_with_expired_claims():
+        read_back.delay(supplier_id)
+
+
+@shared_task(soft_time_limit=110, time_limit=120, expires=MESSAGE_SECONDS)
+def read_back(supplier_id: int) -> None:
+    reconciliation.resolve_expired_claims(supplier_id)
+
+
+@shared_task(soft_time_limit=50, time_limit=60)
+def expire_holds() -> None:
+    holds.expire_due()
+
+
+@shared_task(soft_time_limit=50, time_limit=60)
+def purge_effects() -> None:
+    effects.purge()
