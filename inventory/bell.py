@@ -8,10 +8,9 @@ import os
 import threading
 from collections.abc import Iterable
 from queue import Full, Queue
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
-from celery import Task
 from django.conf import settings
 from prometheus_client import Counter
 
@@ -20,7 +19,16 @@ from inventory import tasks
 log = structlog.get_logger(__name__)
 unheard = Counter("holdfast_bell_unheard", "Messages not published; the sweep makes them good.", ["reason"])
 
-Message = tuple["Task[Any, Any]", tuple[Any, ...]]
+
+class Publishable(Protocol):
+    """What the bell asks of a task."""
+
+    name: str
+
+    def apply_async(self, args: tuple[Any, ...], /) -> object: ...
+
+
+Message = tuple[Publishable, tuple[Any, ...]]
 
 
 class Bell:
@@ -32,7 +40,7 @@ class Bell:
         self._mutex = threading.Lock()
         self._thread: threading.Thread | None = None
 
-    def post(self, task: "Task[Any, Any]", *arguments: Any) -> None:
+    def post(self, task: Publishable, *arguments: Any) -> None:
         """Have a task published soon; a message that waits already stands for both.  Never blocks, never raises."""
         message = (task, arguments)
         with self._mutex:
@@ -60,7 +68,7 @@ class Bell:
             self._publish(*message)
             self._queue.task_done()
 
-    def _publish(self, task: "Task[Any, Any]", arguments: tuple[Any, ...]) -> None:
+    def _publish(self, task: Publishable, arguments: tuple[Any, ...]) -> None:
         try:
             task.apply_async(arguments)
         except Exception as error:  # noqa: BLE001 - whatever the broker's client raises, the thread goes on
@@ -89,7 +97,7 @@ def ring(lanes: Iterable[tuple[str, int | None]]) -> None:
         post(tasks.drain, str(kind), supplier_id)
 
 
-def post(task: "Task[Any, Any]", *arguments: Any) -> None:
+def post(task: Publishable, *arguments: Any) -> None:
     """Have a task published soon; it never blocks."""
     _bells.bell.post(task, *arguments)
 
