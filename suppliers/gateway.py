@@ -21,7 +21,7 @@ from suppliers.transport import Deadline, Request, Response, exchange, new_sessi
 Result = TypeVar("Result")
 
 FIRST_WAIT = 0.2  # seconds before a read is repeated, doubled each time, with as much jitter
-LONGEST_WAIT = 5.0
+LONGEST_WAIT = 1.0
 
 
 class PolicedCaller:
@@ -70,7 +70,7 @@ def worth_repeating(error: Exception, deadline: Deadline) -> bool | float:
     if isinstance(error, CircuitOpen) or not isinstance(error, Transient | Throttled):
         return False
     if error.retry_after is None:
-        return deadline.remaining > 2 * LONGEST_WAIT or deadline.remaining > 4 * FIRST_WAIT
+        return deadline.remaining > LONGEST_WAIT
     return error.retry_after if error.retry_after < min(LONGEST_PAUSE, deadline.remaining) else False
 
 

@@ -1,11 +1,15 @@
 """Which addresses a supplier may live at: an admin must not be able to aim us at our own network."""
 
 import ipaddress
+import os
 import re
 import socket
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -25,8 +29,7 @@ TRANSLATED = [
 # Instance metadata outside 169.254.0.0/16, which is link-local and therefore never allowed.
 METADATA = {ipaddress.ip_address(address) for address in ("100.100.100.200", "fd00:ec2::254")}
 
-# getaddrinfo cannot be interrupted; in a thread of its own it cannot hold up a call beyond its deadline.
-resolver = ThreadPoolExecutor(max_workers=8, thread_name_prefix="resolver")
+MOST_LOOKUPS = 32  # at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +108,8 @@ def resolve(host: str, port: int, seconds: float) -> list[str]:
     if literal is not None:
         check_address(literal)
         return [host]
-    lookup = resolver.submit(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
     try:
-        found = lookup.result(timeout=max(0.0, seconds))
+        found = _lookups(os.getpid()).find(host, port).result(timeout=max(0.0, seconds))
     except FutureTimeoutError:
         raise UpstreamTimeout(f"Looking up {host} took too long.") from None
     except (OSError, UnicodeError):
@@ -116,3 +118,28 @@ def resolve(host: str, port: int, seconds: float) -> list[str]:
     for address in addresses:
         check_address(ipaddress.ip_address(address))
     return addresses
+
+
+class Lookups:
+    """getaddrinfo cannot be interrupted; in a thread of its own it cannot hold up a call beyond its deadline."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(MOST_LOOKUPS, thread_name_prefix="lookup")
+        self._running: dict[tuple[str, int], Future[list[Any]]] = {}
+        self._lock = threading.Lock()
+
+    def find(self, host: str, port: int) -> "Future[list[Any]]":
+        """At most one look-up of a name at a time: a name that hangs must not use up the threads of all others."""
+        key = (host, port)
+        with self._lock:
+            lookup = self._running.get(key)
+            if lookup is None or lookup.done():
+                lookup = self._threads.submit(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+                self._running[key] = lookup
+            return lookup
+
+
+@cache
+def _lookups(_process: int) -> Lookups:
+    # By process, because threads do not survive a fork.
+    return Lookups()

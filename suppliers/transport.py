@@ -28,7 +28,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.util.connection import create_connection
 
 from suppliers import guard
-from suppliers.errors import Malformed, SupplierError, Transient, UpstreamTimeout
+from suppliers.errors import Malformed, NotConfigured, SupplierError, Transient, UpstreamTimeout
 
 CHUNK_BYTES = 65_536
 USER_AGENT = "Holdfast/1"
@@ -203,7 +203,8 @@ def exchange(session: requests.Session, request: Request, limits: Limits, deadli
 
     Requires: a URL that `guard.check_url` accepts; it is checked again, and so is every address it resolves to.
     Raises: UpstreamTimeout and Transient (`sent` says whether it may have taken effect), BlockedAddress,
-    Malformed (redirected, oversize, or not HTTP).  No message holds a query, a header or a body of ours.
+    NotConfigured (no such request can be formed), Malformed (redirected or oversize).  No message holds a query,
+    a header or a body of ours.
     """
     guard.check_url(request.url)
     watch = Watch(deadline)
@@ -264,5 +265,5 @@ def _translate(error: Exception, where: str, watch: Watch) -> SupplierError:
     if isinstance(error, urllib3.exceptions.DecodeError):
         return Malformed(f"{where}: the answer cannot be decompressed.")
     if isinstance(error, requests.exceptions.InvalidURL | ValueError) and not watch.sent:
-        return Malformed(f"{where}: the request cannot be formed ({type(error).__name__}).")
+        return NotConfigured(f"{where}: the request cannot be formed ({type(error).__name__}).")
     return Transient(f"{where}: the connection broke ({type(error).__name__}).", sent=watch.sent)

@@ -53,11 +53,16 @@ Reader = Callable[[Response], Answer]
 
 
 class Redaction:
-    """Takes secrets out of what is kept as evidence."""
+    """Takes secrets out of what is kept as evidence, the longest first: one may contain another."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        # Longest first, so that a secret that contains another one leaves nothing behind.
-        self._secrets = sorted({secret for secret in secrets if len(secret) >= SHORTEST_SECRET}, key=len, reverse=True)
+        self._secrets: list[str] = []
+        for secret in secrets:
+            self.learn(secret)
+
+    def learn(self, secret: str) -> None:
+        if len(secret) >= SHORTEST_SECRET and secret not in self._secrets:
+            self._secrets = sorted([*self._secrets, secret], key=len, reverse=True)
 
     def __call__(self, text: str) -> str:
         for secret in self._secrets:
@@ -72,7 +77,7 @@ class Judge:
         self, rules: Sequence[Mapping[str, Any]], redact: Redaction, *, use_last_modified: bool = True
     ) -> None:
         self._rules = [ErrorRule(rule) for rule in rules]
-        self._redact = redact
+        self.redact = redact
         self._use_last_modified = use_last_modified
 
     def success(self, response: Response) -> Answer:
@@ -86,17 +91,17 @@ class Judge:
     def verdict(self, response: Response) -> Answer:
         """For calls that order: a refusal (4xx) is an answer too; what says "not now" or "not you" still raises."""
         refusals = frozenset(range(HTTPStatus.BAD_REQUEST, HTTPStatus.INTERNAL_SERVER_ERROR)) - NOT_A_REFUSAL
-        return self._judge(response, refusals)
+        return self._judge(response, refusals, empty_is_null=True)
 
-    def _judge(self, response: Response, accepted: frozenset[int]) -> Answer:
-        evidence = self._redact(response.body[: 2 * EVIDENCE_CHARACTERS].decode("utf-8", "replace"))[
-            :EVIDENCE_CHARACTERS
-        ]
+    def _judge(self, response: Response, accepted: frozenset[int], *, empty_is_null: bool = False) -> Answer:
+        # More than is kept: a secret that the cut went through would not be recognised.
+        beginning = response.body[: 8 * EVIDENCE_CHARACTERS].decode("utf-8", "replace")
+        evidence = self.redact(beginning)[:EVIDENCE_CHARACTERS]
         try:
             document, readable = _parse(response), True
         except ValueError:
-            document, readable = None, False
-        if readable:
+            document, readable = None, empty_is_null and not response.body
+        if document is not None:
             self._apply_rules(document, evidence, response)
         answer = Answer(response.status, response.headers, document, self._age(response.headers), evidence)
         if answer.status in accepted:

@@ -103,4 +103,5 @@ class AuthorisedCaller:
         token = self._token_path(answer.document)
         if not isinstance(token, str) or not token:
             raise Malformed("The login answer holds no token at token_path.")  # no evidence: it may be the token
+        self._judge.redact.learn(token)
         return token

@@ -64,7 +64,7 @@ def reply(
     status: int = 200,
     body: bytes | None = None,
     length: int | None = None,
-    **headers: str,
+    **headers: Any,
 ) -> bytes:
     """A complete answer.  headers: underscores stand for hyphens; length: what Content-Length claims."""
     content = json.dumps(document).encode() if body is None else body
