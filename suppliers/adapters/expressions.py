@@ -14,7 +14,7 @@ Getter = Callable[[Any], Any]
 
 PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
 VARIABLE = re.compile(r"\$(?:\{(?P<braced>[a-z_]+(?:\.\w+)?)\}|(?P<bare>[a-z_]+(?:\.\w+)?))")
-QUOTED_VARIABLE = re.compile(r"""('[^'`"]*\$[^']*')|("[^"`']*\$[^"]*")|(`[^`]*\$[^`]*`)""")
+LITERAL = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|`(?:[^`\\]|\\.)*`""")
 
 
 class Missing:
@@ -81,6 +81,11 @@ def bind(text: str, variables: Mapping[str, Any]) -> Getter:
         return "`" + json.dumps(variables[name]).replace("`", "\\u0060") + "`"
 
     return compile_path(VARIABLE.sub(literal, text))
+
+
+def quotes_a_variable(text: str) -> bool:
+    """Whether a variable stands inside a quoted literal, where its own literal would not be one."""
+    return any(VARIABLE.search(literal) for literal in LITERAL.findall(text))
 
 
 def holds(value: Any) -> bool:

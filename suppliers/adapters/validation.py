@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from jsonschema.exceptions import ValidationError
 
 from suppliers import guard
-from suppliers.adapters.expressions import QUOTED_VARIABLE, bind, compile_path
+from suppliers.adapters.expressions import bind, compile_path, quotes_a_variable
 from suppliers.adapters.schema import VALIDATOR
 from suppliers.adapters.templates import variables_of
 from suppliers.errors import BlockedAddress, NotConfigured
@@ -104,11 +104,12 @@ def _unknown(path: str, template: Any, known: set[str]) -> Iterator[str]:
 
 def _expression_faults(config: Mapping[str, Any]) -> Iterator[str]:
     for path, text in _expressions(config, ""):
-        if QUOTED_VARIABLE.search(text):
+        bound = _may_hold_variables(path)
+        if bound and quotes_a_variable(text):
             yield f"{path}: a $variable stands for a quoted value already; take away the quotes around it."
             continue
         try:
-            bind(text, Anything()) if _may_hold_variables(path) else compile_path(text)
+            bind(text, Anything()) if bound else compile_path(text)
         except NotConfigured as error:
             yield f"{path}: {error}"
 
@@ -169,7 +170,7 @@ def _other_faults(config: Mapping[str, Any]) -> Iterator[str]:
         zone = updated_at.get("timezone", "UTC") if isinstance(updated_at, dict) else "UTC"
         try:
             ZoneInfo(zone)
-        except (OSError, ValueError):
+        except (OSError, ValueError, KeyError):
             yield f"{part}.map.updated_at.timezone: {zone!r} is not a time zone."
     if "missing_status" in config.get("fetch", {}) and config["fetch"].get("batch", 50) != 1:
         yield "fetch.missing_status: needs a batch of 1; of many rows it would not say which."
