@@ -13,6 +13,7 @@ from typing import Any
 import requests
 
 TIMEOUT = 10  # seconds; no request of ours may take longer than 8
+PATIENCE = 30  # seconds
 UNDECIDED = 503
 PLACED = 201
 REFUSED = 409
@@ -61,16 +62,18 @@ class Shop:
         return answer.json() if answer.ok else None
 
     def order(self, lines: dict[str, int]) -> int:
-        """Order until it is decided; the status of the last answer, 0 if the shop closed before there was one."""
-        key, status = uuid.uuid4().hex, 0
+        """Order until it is decided, also past closing time: what may have been placed must be known.
+
+        Returns the status of the last answer; 0 if there was none in PATIENCE seconds.
+        """
+        key, deadline = uuid.uuid4().hex, time.monotonic() + PATIENCE
         body = {"reference": key[:8], "lines": [{"sku": sku, "quantity": units} for sku, units in lines.items()]}
-        while not self.stop.is_set():
+        while True:
             status, pause = self._attempt(body, key)
             self.tally.note(status, lines)
-            if status not in (0, UNDECIDED):
+            if status not in (0, UNDECIDED) or time.monotonic() > deadline:
                 return status
-            self.stop.wait(pause)
-        return status
+            time.sleep(pause)
 
     def _attempt(self, body: dict[str, Any], key: str) -> tuple[int, float]:
         try:

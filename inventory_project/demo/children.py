@@ -58,13 +58,9 @@ class Children:
                 raise ChildEnded(f"{name} ended with status {process.returncode}:\n" + "\n".join(lines))
 
     def stop(self) -> None:
-        """Ask all to end, the last started first, then make them, with whatever they have started."""
-        processes = list(reversed(self._processes.values()))
-        for process in processes:
-            with suppress(ProcessLookupError):
-                process.send_signal(signal.SIGTERM)
+        """End them one by one, the last started first, so that none sees another go; with whatever they started."""
         deadline = time.monotonic() + PATIENCE
-        for process in processes:
+        for process in reversed(self._processes.values()):
             stop_group(process, signal.SIGTERM, patience=max(0.1, deadline - time.monotonic()))
         for reader in self._readers:
             reader.join()

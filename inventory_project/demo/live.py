@@ -22,7 +22,6 @@ GREEN, RED, BOLD = 32, 31, 1
 
 def run(folder: Path) -> int:
     """Until Ctrl-C; 1 if a process ended by itself."""
-    say("Starting suppliers, web, workers and beat …")
     began, since = time.monotonic(), timezone.now()
     try:
         with Stage(folder) as stage:

@@ -17,7 +17,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from inventory.models import Snapshot
-from inventory_project.demo.children import ChildEnded, Children
+from inventory_project.demo.children import ChildEnded, Children, say
 from inventory_project.demo.seed import SUPPLIERS, Address, seed, write_catalogue
 from inventory_project.localstack.processes import free_port
 
@@ -43,6 +43,7 @@ class Stage:
         self.access: dict[str, Any] = {}
 
     def __enter__(self) -> Self:
+        say("Starting suppliers, web, workers and beat …")
         try:
             self._start()
         except BaseException:
@@ -54,6 +55,7 @@ class Stage:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.document.unlink(missing_ok=True)
+        say("Stopping …")
         self.children.stop()
         connection.close()
 
