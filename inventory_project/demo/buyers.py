@@ -45,10 +45,9 @@ class Tally:
 class Shop:
     """The API as one buyer's client sees it.  Not for several threads."""
 
-    def __init__(self, base_url: str, api_key: str, tally: Tally, stop: threading.Event) -> None:
+    def __init__(self, base_url: str, api_key: str, tally: Tally) -> None:
         self.url = base_url
         self.tally = tally
-        self.stop = stop
         self.session = requests.Session()
         self.session.headers["Authorization"] = f"Api-Key {api_key}"
         self.session.trust_env = False
@@ -88,18 +87,19 @@ class Shop:
 class Buyer(threading.Thread):
     """Buys one or two things at a time, about `rate` times a second, until told to stop."""
 
-    def __init__(self, shop: Shop, skus: Sequence[str], seed: int, rate: float = 2.0) -> None:
+    def __init__(self, shop: Shop, skus: Sequence[str], seed: int, stop: threading.Event, rate: float = 2.0) -> None:
         super().__init__(name=f"buyer-{seed}")
         self.shop = shop
+        self.stop = stop
         self.skus = skus
         self.random = random.Random(seed)  # noqa: S311 - a demo's choices, repeatable
         self.rate = rate
 
     def run(self) -> None:
-        while not self.shop.stop.is_set():
+        while not self.stop.is_set():
             began = time.monotonic()
             self.buy()
-            self.shop.stop.wait(max(0.0, self.random.expovariate(self.rate) - (time.monotonic() - began)))
+            self.stop.wait(max(0.0, self.random.expovariate(self.rate) - (time.monotonic() - began)))
 
     def buy(self) -> None:
         """Look first; order even what is said to be sold out now and then, as real buyers with old pages do."""
@@ -113,7 +113,7 @@ class Buyer(threading.Thread):
 def buying(base_url: str, api_key: str, skus: Sequence[str], buyers: int) -> Iterator[Tally]:
     """Buyers at work while the block lasts; when it ends each has the answer to its last order."""
     tally, stop = Tally(), threading.Event()
-    crowd = [Buyer(Shop(base_url, api_key, tally, stop), skus, seed=number) for number in range(1, buyers + 1)]
+    crowd = [Buyer(Shop(base_url, api_key, tally), skus, number, stop) for number in range(1, buyers + 1)]
     for buyer in crowd:
         buyer.start()
     try:

@@ -79,7 +79,7 @@ def sell_out(stage: Stage, tally: Tally, findings: Findings) -> None:
     deadline = time.monotonic() + SOLD_OUT_WITHIN
 
     def buy_all(_: int) -> None:
-        shop = Shop(stage.base_url, stage.access["api_key"], tally, threading.Event())
+        shop = Shop(stage.base_url, stage.access["api_key"], tally)
         while time.monotonic() < deadline:
             if shop.order({SOLD_OUT: 1}) != PLACED:
                 if ordered()[SOLD_OUT] >= initial:
