@@ -7,6 +7,8 @@ from datetime import datetime
 from django.conf import settings
 from django.db import connection
 
+from inventory import sql
+
 
 @dataclass(frozen=True, slots=True)
 class Due:
@@ -32,18 +34,17 @@ def record(dues: Sequence[Due]) -> None:
     """Write effects.  Requires the open transaction of what they follow from."""
     if not dues:
         return
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO inventory_effect (kind, target, supplier_id, due_at, attempts, error)"
-            " SELECT kind, target, supplier_id, now() + delay * interval '1 second', 0, ''"
-            " FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::float8[]) AS due(kind, target, supplier_id, delay)",
-            [
-                [str(due.kind) for due in dues],
-                [due.target for due in dues],
-                [due.supplier_id for due in dues],
-                [due.delay for due in dues],
-            ],
-        )
+    sql.execute(
+        "INSERT INTO inventory_effect (kind, target, supplier_id, due_at, attempts, error)"
+        " SELECT kind, target, supplier_id, now() + delay * interval '1 second', 0, ''"
+        " FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::float8[]) AS due(kind, target, supplier_id, delay)",
+        [
+            [str(due.kind) for due in dues],
+            [due.target for due in dues],
+            [due.supplier_id for due in dues],
+            [due.delay for due in dues],
+        ],
+    )
 
 
 def claim(kind: str, supplier_id: int | None, *, limit: int = 500) -> list[Claimed]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import connection
 
-from inventory import arrays
+from inventory import arrays, sql
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +63,8 @@ def lock_codes(codes: Sequence[str]) -> None:
 
     Locks: Sku rows, then StockLevel rows, each in primary-key order.  Requires an open transaction.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(_LOCK_SKUS_BY_CODE, {"codes": list(codes)})
-        cursor.execute(_LOCK_LEVELS_BY_CODE, {"codes": list(codes)})
+    sql.execute(_LOCK_SKUS_BY_CODE, {"codes": list(codes)})
+    sql.execute(_LOCK_LEVELS_BY_CODE, {"codes": list(codes)})
 
 
 def lock_levels(level_ids: Sequence[int], *, skip_locked: bool = False) -> set[int]:
@@ -87,12 +86,11 @@ def lock_levels(level_ids: Sequence[int], *, skip_locked: bool = False) -> set[i
 
 def bump_versions(bumps: Mapping[int, int]) -> None:
     """Raise Sku versions.  bumps: SKU id → by how much.  Requires: the rows are locked."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE inventory_sku sku SET version = sku.version + bump.by"
-            " FROM unnest(%s::bigint[], %s::bigint[]) AS bump(id, by) WHERE sku.id = bump.id",
-            [list(bumps), list(bumps.values())],
-        )
+    sql.execute(
+        "UPDATE inventory_sku sku SET version = sku.version + bump.by"
+        " FROM unnest(%s::bigint[], %s::bigint[]) AS bump(id, by) WHERE sku.id = bump.id",
+        [list(bumps), list(bumps.values())],
+    )
 
 
 def bump_versions_of_levels(level_ids: Sequence[int]) -> list[str]:
@@ -125,13 +123,12 @@ def append(movements: Sequence[Movement], origin: Origin = NOBODY) -> None:
         "request_id": ("text", [(movement.origin or origin).request_id for movement in movements]),
     }
     casts = ", ".join(f"%s::{kind}[]" for kind, _ in columns.values())
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"INSERT INTO inventory_stockmovement ({', '.join(columns)}, sellable_delta, allocated_delta)"
-            " SELECT m.*, m.sellable_after - m.sellable_before, m.allocated_after - m.allocated_before"
-            f" FROM unnest({casts}) AS m({', '.join(columns)})",
-            [arrays.literal(values) for _, values in columns.values()],
-        )
+    sql.execute(
+        f"INSERT INTO inventory_stockmovement ({', '.join(columns)}, sellable_delta, allocated_delta)"
+        " SELECT m.*, m.sellable_after - m.sellable_before, m.allocated_after - m.allocated_before"
+        f" FROM unnest({casts}) AS m({', '.join(columns)})",
+        [arrays.literal(values) for _, values in columns.values()],
+    )
 
 
 def append_openings(level_ids: Sequence[int], origin: Origin) -> None:

@@ -3,14 +3,12 @@
 One SELECT and one way of counting for both, so that a storefront is never shown a number that an order would not get.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db import connection
-
-from inventory import trust
+from inventory import sql, trust
 
 
 @dataclass(slots=True)
@@ -81,32 +79,48 @@ _BY_PAGE = _SELECT.format(
     condition="sku.code IN (SELECT code FROM inventory_sku WHERE active AND code > %s ORDER BY code LIMIT %s)"
 )
 
+_SHARING = """
+SELECT other.level_id, sharer.id, sharer.code FROM inventory_sku sku
+JOIN inventory_offer mine ON mine.sku_id = sku.id
+JOIN inventory_offer other ON other.level_id = mine.level_id
+JOIN inventory_sku sharer ON sharer.id = other.sku_id
+WHERE sku.code = ANY(%s)
+"""
+
+
+def ask(codes: Sequence[str]) -> Callable[[], dict[str, Position]]:
+    """Send the question; what it returns waits for the answer of `load`."""
+    cursor = sql.execute(_BY_CODE, [list(codes)])
+    return lambda: _assemble(sql.rows(cursor))
+
 
 def load(codes: Sequence[str]) -> dict[str, Position]:
     """Active SKUs by code, as of this statement.  Unknown codes are left out."""
-    with connection.cursor() as cursor:
-        cursor.execute(_BY_CODE, [list(codes)])
-        return _assemble(cursor.fetchall())
+    return ask(codes)()
 
 
 def load_page(after: str, limit: int) -> list[Position]:
     """The next `limit` active SKUs by code, after the code `after`."""
-    with connection.cursor() as cursor:
-        cursor.execute(_BY_PAGE, [after, limit])
-        return list(_assemble(cursor.fetchall()).values())
+    return list(_assemble(sql.rows(sql.execute(_BY_PAGE, [after, limit]))).values())
+
+
+def ask_sharing(codes: Sequence[str]) -> Callable[[], dict[int, dict[int, str]]]:
+    """Send the question; what it returns waits for: level id → id and code of every SKU sold from it."""
+    cursor = sql.execute(_SHARING, [list(codes)])
+
+    def answer() -> dict[int, dict[int, str]]:
+        sellers: dict[int, dict[int, str]] = {}
+        for level_id, sku_id, code in sql.rows(cursor):
+            sellers.setdefault(level_id, {})[sku_id] = code
+        return sellers
+
+    return answer
 
 
 def sharing(codes: Sequence[str]) -> list[str]:
     """These codes and those of every SKU that shares a level with one of them."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT DISTINCT other_sku.code FROM inventory_sku sku"
-            " JOIN inventory_offer mine ON mine.sku_id = sku.id"
-            " JOIN inventory_offer other ON other.level_id = mine.level_id"
-            " JOIN inventory_sku other_sku ON other_sku.id = other.sku_id WHERE sku.code = ANY(%s)",
-            [list(codes)],
-        )
-        return sorted({code for (code,) in cursor.fetchall()} | set(codes))
+    sellers = ask_sharing(codes)()
+    return sorted({code for skus in sellers.values() for code in skus.values()} | set(codes))
 
 
 def _assemble(rows: Iterable[tuple[Any, ...]]) -> dict[str, Position]:

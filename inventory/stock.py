@@ -3,20 +3,26 @@
 Opens no transaction: every function requires the caller's, and the caller decides what commits with it.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.db import connection
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from inventory import effects, ledger, positions
+from inventory import effects, ledger, positions, sql
 from inventory.ledger import Movement, Origin
 from inventory.models import Allocation, Effect, StockMovement
 from inventory.positions import Position
 from inventory.sourcing import Take
+
+_DUE_HOLDS = """
+SELECT allocation.level_id FROM inventory_allocation allocation
+JOIN inventory_offer offer ON offer.level_id = allocation.level_id
+JOIN inventory_sku sku ON sku.id = offer.sku_id
+WHERE sku.code = ANY(%s) AND allocation.state = 'held' AND allocation.expires_at <= now()
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,54 +43,78 @@ class Released:
     lanes: list[tuple[str, int | None]] = field(default_factory=list)
 
 
-def lock(codes: Sequence[str]) -> dict[str, Position]:
-    """Lock the SKUs and their levels, free the holds that are due, and read them again.
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """What a transaction may decide on: nobody else writes it until the COMMIT.
 
+    sellers: level id → id and code of every SKU sold from it.
+    """
+
+    positions: dict[str, Position]
+    sellers: Mapping[int, Mapping[int, str]]
+
+    @property
+    def codes(self) -> list[str]:
+        """Every SKU whose available these levels make."""
+        return sorted({code for skus in self.sellers.values() for code in skus.values()} | set(self.positions))
+
+
+def lock(codes: Sequence[str]) -> Callable[[], Locked]:
+    """Lock the SKUs and their levels; what it returns waits for the grant and reads them.
+
+    Holds whose deadline has passed are freed first.
     Locks: Sku rows, then StockLevel rows, each in primary-key order.  Requires an open transaction.
     """
     ledger.lock_codes(codes)
-    current = positions.load(codes)
-    level_ids = {level.id for position in current.values() for level in position.levels}
-    if _release_due_holds(level_ids):
-        current = positions.load(codes)
-    return current
+    # Sent behind the locks, these statements see what the last holder committed.
+    current, sellers = positions.ask(codes), positions.ask_sharing(codes)
+    due = sql.execute(_DUE_HOLDS, [list(codes)])
+
+    def locked() -> Locked:
+        found = Locked(current(), sellers())
+        level_ids = {level_id for (level_id,) in sql.rows(due)}
+        if level_ids and _release_due_holds(level_ids):
+            return Locked(positions.load(codes), found.sellers)
+        return found
+
+    return locked
 
 
-def allocate(promises: Sequence[Promise], current: Mapping[str, Position]) -> dict[tuple[str, str], int]:
+def allocate(promises: Sequence[Promise], locked: Locked) -> dict[tuple[str, str], int]:
     """Write what the decision took: allocations, movements, levels and versions.
 
-    current: the positions that `lock` returned and `sourcing.decide` has counted the takes in; versions rise here.
+    locked: its positions have the takes counted in by `sourcing.decide`; their versions rise here.
     Returns (reference, sku) → the SKU's version after that order.
-    Raises: IntegrityError if the rows were not locked and somebody else took the units.
+    Raises: IntegrityError, in a pipeline at its end, if the rows were not locked and somebody else took the units.
     """
-    versions = _raise_versions(promises, current)
+    versions = _raise_versions(promises, locked)
     takes = [(promise, take) for promise in promises for take in promise.takes]
-    _insert_allocations(takes, current)
+    _insert_allocations(takes, locked.positions)
     levels = {take.level.id: take.level for _, take in takes}
     taken = Counter[int]()
     for _, take in takes:
         taken[take.level.id] += take.quantity
     running = {level_id: level.allocated - taken[level_id] for level_id, level in levels.items()}
-    movements = []
-    for promise, take in takes:
-        level, before = take.level, running[take.level.id]
-        level.version += 1
-        running[level.id] = before + take.quantity
-        movements.append(
-            Movement(
-                level.id,
-                level.version,
-                StockMovement.Cause.ALLOCATE,
-                promise.reference,
-                (level.sellable, level.sellable),
-                (before, running[level.id]),
-                level.reported,
-                promise.origin,
-            )
-        )
+    ledger.append([_movement(promise, take, running) for promise, take in takes])
     _update_levels({level.id: (level.allocated, level.version) for level in levels.values()})
-    ledger.append(movements)
     return versions
+
+
+def _movement(promise: Promise, take: Take, running: dict[int, int]) -> Movement:
+    """The next movement of the take's level.  running: level id → units allocated before it."""
+    level, before = take.level, running[take.level.id]
+    level.version += 1
+    running[level.id] = before + take.quantity
+    return Movement(
+        level.id,
+        level.version,
+        StockMovement.Cause.ALLOCATE,
+        promise.reference,
+        (level.sellable, level.sellable),
+        (before, running[level.id]),
+        level.reported,
+        promise.origin,
+    )
 
 
 def release(reference: str, origin: Origin) -> Released:
@@ -159,56 +189,48 @@ def _give_back(rows: QuerySet[Allocation], origin: Origin) -> list[str]:
     return ledger.bump_versions_of_levels(list(state))
 
 
-def _raise_versions(promises: Sequence[Promise], current: Mapping[str, Position]) -> dict[tuple[str, str], int]:
+def _raise_versions(promises: Sequence[Promise], locked: Locked) -> dict[tuple[str, str], int]:
     """One version for each order, for each SKU it changes: its own and those that share a level with it."""
     versions: dict[tuple[str, str], int] = {}
     bumps: Counter[int] = Counter()
-    shared: defaultdict[int, set[int]] = defaultdict(set)
-    level_ids = sorted({take.level.id for promise in promises for take in promise.takes})
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT level_id, sku_id FROM inventory_offer WHERE level_id = ANY(%s)", [level_ids])
-        for level_id, sku_id in cursor.fetchall():
-            shared[level_id].add(sku_id)
     for promise in promises:
-        for sku_id in {sku_id for take in promise.takes for sku_id in shared[take.level.id]}:
+        for sku_id in {sku_id for take in promise.takes for sku_id in locked.sellers[take.level.id]}:
             bumps[sku_id] += 1
         for code in {take.sku for take in promise.takes}:
-            position = current[code]
+            position = locked.positions[code]
             versions[promise.reference, code] = position.version + bumps[position.id]
-    for position in current.values():
+    for position in locked.positions.values():
         position.version += bumps[position.id]
     ledger.bump_versions(bumps)
     return versions
 
 
 def _insert_allocations(takes: Sequence[tuple[Promise, Take]], current: Mapping[str, Position]) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO inventory_allocation"
-            " (level_id, sku_id, reference, quantity, expires_at, state, upstream_order, detail)"
-            " SELECT a.*, CASE WHEN a.expires_at IS NULL THEN 'committed' ELSE 'held' END, '', ''"
-            " FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::int[], %s::timestamptz[])"
-            " AS a(level_id, sku_id, reference, quantity, expires_at)",
-            [
-                [take.level.id for _, take in takes],
-                [current[take.sku].id for _, take in takes],
-                [promise.reference for promise, _ in takes],
-                [take.quantity for _, take in takes],
-                [promise.expires_at for promise, _ in takes],
-            ],
-        )
+    sql.execute(
+        "INSERT INTO inventory_allocation"
+        " (level_id, sku_id, reference, quantity, expires_at, state, upstream_order, detail)"
+        " SELECT a.*, CASE WHEN a.expires_at IS NULL THEN 'committed' ELSE 'held' END, '', ''"
+        " FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::int[], %s::timestamptz[])"
+        " AS a(level_id, sku_id, reference, quantity, expires_at)",
+        [
+            [take.level.id for _, take in takes],
+            [current[take.sku].id for _, take in takes],
+            [promise.reference for promise, _ in takes],
+            [take.quantity for _, take in takes],
+            [promise.expires_at for promise, _ in takes],
+        ],
+    )
 
 
 def _update_levels(after: Mapping[int, tuple[int, int]]) -> None:
     """after: level id → (allocated, version)."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE inventory_stocklevel level SET allocated = new.allocated, version = new.version"
-            " FROM unnest(%s::bigint[], %s::int[], %s::bigint[]) AS new(id, allocated, version)"
-            " WHERE level.id = new.id",
-            [
-                list(after),
-                [allocated for allocated, _ in after.values()],
-                [version for _, version in after.values()],
-            ],
-        )
+    sql.execute(
+        "UPDATE inventory_stocklevel level SET allocated = new.allocated, version = new.version"
+        " FROM unnest(%s::bigint[], %s::int[], %s::bigint[]) AS new(id, allocated, version)"
+        " WHERE level.id = new.id",
+        [
+            list(after),
+            [allocated for allocated, _ in after.values()],
+            [version for _, version in after.values()],
+        ],
+    )

@@ -101,6 +101,8 @@ DATABASES["default"].setdefault("OPTIONS", {}).update(
             # Below the 8 s that no request may exceed, so that an exhausted pool is a 503 in time.
             "timeout": 3,
         },
+        # Statements of the hot paths are planned once per connection.  0 turns that off, for PgBouncer.
+        "prepare_threshold": env.int("DATABASE_PREPARE_AFTER", default=1) or None,
         # A holder frozen in its transaction must lose its row locks before its Redis lock expires (5 s).
         "options": "-c idle_in_transaction_session_timeout=4000 -c lock_timeout=3000 -c statement_timeout=60000",
     }
@@ -175,6 +177,9 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 # --- Domain: seconds and units, each with its reason ----------------------------------------------
 SKU_LOCK_EXPIRE_SECONDS = 5  # a dead holder blocks its SKU for this long
 SKU_LOCK_ACQUIRE_SECONDS = 2  # whole seconds: python-redis-lock takes 0.5 for "for ever"
+COMBINER_QUEUE = 512  # requests for one SKU that may wait in one process; more are told to come back
+COMBINER_BATCH = 128  # orders in one transaction: holds the SKU for some 30 ms
+COMBINER_PATIENCE_SECONDS = 3  # waiting to be drained, and again to be answered: less than 8 s together
 ORDERS_REQUIRE_LOCK = env.bool("ORDERS_REQUIRE_LOCK", default=False)
 STOCK_CACHE_SECONDS = 30  # the longest a value may outlive a writer that lost Redis
 STOCK_TOMBSTONE_SECONDS = 5  # longer than any placement transaction may idle

@@ -24,7 +24,7 @@ def cancel_order(number: str, *, storefront_id: int, origin: Origin) -> Order:
     lanes: list[tuple[str, int | None]] = []
     with transaction.atomic(durable=True):
         # Stock before the order's row, as placement does with holds: one order of locks for everyone.
-        stock.lock(codes)
+        stock.lock(codes)()
         # Two cancels at once: only one of them finds the row still placed.
         claimed = mine.filter(pk=order.pk, status=Order.Status.PLACED).update(
             status=Order.Status.CANCELLED, cancelled_at=Now()
@@ -49,7 +49,7 @@ def release_reservation(reservation: UUID, *, storefront_id: int, origin: Origin
     availability.tombstone(affected)
     lanes: list[tuple[str, int | None]] = []
     with transaction.atomic(durable=True):
-        stock.lock(list(hold.lines))
+        stock.lock(list(hold.lines))()
         if mine.filter(pk=reservation, status=Reservation.Status.HELD).update(status=Reservation.Status.RELEASED):
             lanes = stock.release(str(reservation), origin).lanes
     availability.invalidate(affected)

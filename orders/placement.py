@@ -4,18 +4,19 @@ Takes a list of intents and answers each as if they had been placed one by one, 
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from prometheus_client import Counter
 
-from inventory import availability, effects, positions, sourcing, stock
+from inventory import availability, effects, positions, sourcing, sql, stock
 from inventory.effects import Due
 from inventory.locks import sku_locks
 from inventory.models import Effect
-from inventory.positions import Position
+from inventory.stock import Locked
 from orders import holds, records
 from orders.intents import Intent, KeyReused, Outcome, Placed, Refused, WrongReservation
 from orders.models import Order
@@ -35,7 +36,7 @@ class KeyContendedError(Exception):
 class _Batch:
     """What one transaction decided and wrote."""
 
-    current: dict[str, Position]
+    locked: Locked
     outcomes: dict[int, Outcome]
     lanes: list[tuple[str, int | None]] = field(default_factory=list)
 
@@ -48,55 +49,75 @@ def place(intents: Sequence[Intent]) -> list[Outcome]:
     Raises: LockBusyError, LockUnavailableError, KeyContendedError, OperationalError: nothing is known to be placed,
     the same key tells later.
     """
-    outcomes = _answer_without_lock(intents)
+    outcomes = answer_without_lock(intents)
     waiting = [at for at in range(len(intents)) if at not in outcomes]
     if waiting:
-        # A pooled connection kept through the wait would make the pool's size the length of the queue.
-        connection.close()
-        placed = _place_under_lock([intents[at] for at in waiting])
-        outcomes |= {at: placed[place] for place, at in enumerate(waiting)}
-    for outcome in outcomes.values():
-        OUTCOMES.labels(type(outcome).__name__.lower()).inc()
+        with under_lock({code for at in waiting for code in intents[at].codes}):
+            placed = place_locked([intents[at] for at in waiting])
+        outcomes |= dict(zip(waiting, placed, strict=True))
     return [outcomes[at] for at in range(len(intents))]
 
 
-def _answer_without_lock(intents: Sequence[Intent]) -> dict[int, Outcome]:
-    """Repeats and true refusals: each was right at the instant of this read, so no lock is needed for it."""
-    outcomes: dict[int, Outcome] = dict(records.known(intents))
-    current = positions.load(sorted({code for intent in intents for code in intent.codes}))
+def answer_without_lock(intents: Sequence[Intent]) -> dict[int, Outcome]:
+    """Repeats and true refusals, by place: each was right at the instant of this read, so it needs no lock."""
+    with sql.pipeline():
+        known = records.ask_known(intents)
+        asked = positions.ask(sorted({code for intent in intents for code in intent.codes}))
+        outcomes: dict[int, Outcome] = dict(known())
+        current = asked()
     for at, intent in enumerate(intents):
-        if at in outcomes:
-            continue
-        if intent.reservation:
-            # Its units count as taken here: only the transaction can tell whether they suffice.
-            if not holds.fits(intent):
-                outcomes[at] = WrongReservation()
+        # The units of a hold count as taken here: only the transaction can tell whether they suffice.
+        if at in outcomes or intent.reservation:
             continue
         shortages = sourcing.shortages(current, intent.lines)
         if shortages:
             outcomes[at] = Refused(shortages)
+    _count(outcomes.values())
     return outcomes
 
 
-def _place_under_lock(intents: Sequence[Intent]) -> list[Outcome]:
+@contextmanager
+def under_lock(codes: Collection[str]) -> Iterator[None]:
+    """Hold the SKUs' Redis locks.  Raises: LockBusyError, LockUnavailableError."""
+    # A pooled connection kept through the wait would make the pool's size the length of the queue.
+    connection.close()
+    with sku_locks(list(codes), deadline=time.monotonic() + settings.SKU_LOCK_ACQUIRE_SECONDS + 1):
+        yield
+
+
+def place_locked(intents: Sequence[Intent]) -> list[Outcome]:
+    """Place orders and holds in one transaction; one outcome for each, in order.
+
+    Meant to be called under the SKUs' locks, and right without them.
+    Raises: KeyContendedError, OperationalError as `place`.
+    """
     codes = sorted({code for intent in intents for code in intent.codes})
-    deadline = time.monotonic() + settings.SKU_LOCK_ACQUIRE_SECONDS + 1
-    with sku_locks(codes, deadline=deadline):
-        affected = positions.sharing(codes)
-        token = availability.tombstone(affected)
-        batch = _retry(intents, codes)
-        others = [code for code in affected if code not in batch.current]
-        availability.publish(batch.current.values(), token)
-        availability.invalidate(others)
+    token = availability.tombstone(codes)
+    batch = _retry(intents, codes)
+    current = batch.locked.positions
+    availability.publish(current.values(), token)
+    # Unknown SKUs had a tombstone; SKUs that share a level have a new number that nobody computed yet.
+    availability.invalidate(sorted({*codes, *batch.locked.codes} - set(current)))
+    _count(batch.outcomes.values())
     if batch.lanes:
         order_placed.send_robust(sender=Order, lanes=batch.lanes)
     return [batch.outcomes[at] for at in range(len(intents))]
 
 
+def recall(intents: Sequence[Intent]) -> dict[int, Outcome]:
+    """What is known of these keys, by place, after a COMMIT whose answer was lost."""
+    return dict(records.ask_known(intents)())
+
+
+def _count(outcomes: Iterable[Outcome]) -> None:
+    for outcome in outcomes:
+        OUTCOMES.labels(type(outcome).__name__.lower()).inc()
+
+
 def _retry(intents: Sequence[Intent], codes: Sequence[str]) -> _Batch:
     for attempt in range(_ATTEMPTS):
         try:
-            with transaction.atomic(durable=True):
+            with sql.pipeline(), transaction.atomic(durable=True):
                 return _place_in_transaction(intents, codes)
         except IntegrityError:
             # The same key under other SKUs won, or, without any row lock, somebody else took the units.
@@ -106,8 +127,9 @@ def _retry(intents: Sequence[Intent], codes: Sequence[str]) -> _Batch:
 
 
 def _place_in_transaction(intents: Sequence[Intent], codes: Sequence[str]) -> _Batch:
-    current = stock.lock(codes)
-    batch = _Batch(current, dict(records.known(intents)))
+    locked, known = stock.lock(codes), records.ask_known(intents)
+    batch = _Batch(locked(), dict(known()))
+    current = batch.locked.positions
     drafts: dict[int, Draft] = {}
     repeats: dict[int, int] = {}
     first: dict[tuple[int, str, bool], int] = {}
@@ -118,6 +140,9 @@ def _place_in_transaction(intents: Sequence[Intent], codes: Sequence[str]) -> _B
             continue
         if intent.identity in first:
             repeats[at] = first[intent.identity]
+            continue
+        if intent.reservation and not holds.fits(intent):
+            batch.outcomes[at] = WrongReservation()
             continue
         hold = holds.open_for(intent, current)
         decision = sourcing.decide(current, intent.lines)
@@ -143,11 +168,11 @@ def _repeat(intent: Intent, original: Intent, outcome: Outcome) -> Outcome:
 
 def _write(drafts: dict[int, Draft], batch: _Batch) -> None:
     """Write what was decided: stock, then the orders, then what must follow."""
-    ordered = list(drafts.values())
-    holds.consume([draft.hold for draft in ordered if draft.hold], batch.current)
-    versions = stock.allocate([draft.promise for draft in ordered], batch.current)
-    batch.outcomes |= dict(zip(drafts, records.insert(ordered, versions, batch.current), strict=True))
-    dues = _effects(ordered, positions.sharing(sorted({code for draft in ordered for code in draft.intent.codes})))
+    ordered, current = list(drafts.values()), batch.locked.positions
+    holds.consume([draft.hold for draft in ordered if draft.hold], current)
+    versions = stock.allocate([draft.promise for draft in ordered], batch.locked)
+    batch.outcomes |= dict(zip(drafts, records.insert(ordered, versions, current), strict=True))
+    dues = _effects(ordered, batch.locked.codes)
     effects.record(dues)
     batch.lanes = sorted({(due.kind, due.supplier_id) for due in dues}, key=str)
 

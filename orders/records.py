@@ -1,7 +1,7 @@
 """The rows of orders and holds, and the answers they carry: what placement writes beside the stock."""
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import msgspec
 from django.db import connection
 
+from inventory import sql
 from inventory.ledger import Origin
 from inventory.positions import Position
 from inventory.sourcing import Take
@@ -52,22 +53,23 @@ def new_name(intent: Intent) -> str:
     return f"HF-{secrets.token_hex(8).upper()}" if intent.hold_seconds is None else str(uuid4())
 
 
-def known(intents: Sequence[Intent]) -> dict[int, Placed | KeyReused]:
-    """Answers for intents whose key was used before, by their place in the sequence."""
-    found: dict[int, Placed | KeyReused] = {}
+def ask_known(intents: Sequence[Intent]) -> Callable[[], dict[int, Placed | KeyReused]]:
+    """Send the question; what it returns waits for: place in the sequence → answer, where the key was used before."""
+    cursors = []
     for is_hold, table in _TABLES.items():
         asked = {at: intent for at, intent in enumerate(intents) if (intent.hold_seconds is not None) == is_hold}
-        if not asked:
-            continue
-        with connection.cursor() as cursor:
-            cursor.execute(
-                _KNOWN.format(table=table),
-                [list(asked), [i.storefront_id for i in asked.values()], [i.key for i in asked.values()]],
-            )
-            for at, fingerprint, answer in cursor.fetchall():
-                same = bytes(fingerprint) == asked[at].fingerprint
-                found[at] = Placed(bytes(answer), repeated=True) if same else KeyReused()
-    return found
+        if asked:
+            arrays = list(asked), [i.storefront_id for i in asked.values()], [i.key for i in asked.values()]
+            cursors.append(sql.execute(_KNOWN.format(table=table), arrays))
+
+    def known() -> dict[int, Placed | KeyReused]:
+        found: dict[int, Placed | KeyReused] = {}
+        for at, fingerprint, content in (row for cursor in cursors for row in sql.rows(cursor)):
+            same = bytes(fingerprint) == intents[at].fingerprint
+            found[at] = Placed(bytes(content), repeated=True) if same else KeyReused()
+        return found
+
+    return known
 
 
 def answer(draft: Draft, versions: Mapping[tuple[str, str], int]) -> bytes:
@@ -114,35 +116,34 @@ def _insert_orders(
     if not paired:
         return
     lines = [(draft, code, quantity) for draft, _ in paired for code, quantity in draft.intent.lines]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "WITH new_order AS (INSERT INTO orders_order (number, storefront_id, reference, status, destination,"
-            "  idempotency_key, fingerprint, answer, request_id, placed_at)"
-            " SELECT o.number, o.storefront_id, o.reference, 'placed', o.destination, o.key, o.fingerprint, o.answer,"
-            "  o.request_id, o.placed_at FROM unnest(%s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[],"
-            "  %s::bytea[], %s::bytea[], %s::text[], %s::timestamptz[])"
-            "  AS o(number, storefront_id, reference, destination, key, fingerprint, answer, request_id, placed_at)"
-            " RETURNING id, number)"
-            " INSERT INTO orders_orderline (order_id, sku_id, quantity, version)"
-            " SELECT new_order.id, line.sku_id, line.quantity, line.version"
-            " FROM unnest(%s::text[], %s::bigint[], %s::int[], %s::bigint[]) AS line(number, sku_id, quantity, version)"
-            " JOIN new_order USING (number)",
-            [
-                [draft.name for draft, _ in paired],
-                [draft.intent.storefront_id for draft, _ in paired],
-                [draft.intent.reference for draft, _ in paired],
-                [draft.intent.destination for draft, _ in paired],
-                [draft.intent.key for draft, _ in paired],
-                [draft.intent.fingerprint for draft, _ in paired],
-                [content for _, content in paired],
-                [draft.intent.request_id for draft, _ in paired],
-                [draft.now for draft, _ in paired],
-                [draft.name for draft, _, _ in lines],
-                [current[code].id for _, code, _ in lines],
-                [quantity for _, _, quantity in lines],
-                [versions[draft.name, code] for draft, code, _ in lines],
-            ],
-        )
+    sql.execute(
+        "WITH new_order AS (INSERT INTO orders_order (number, storefront_id, reference, status, destination,"
+        "  idempotency_key, fingerprint, answer, request_id, placed_at)"
+        " SELECT o.number, o.storefront_id, o.reference, 'placed', o.destination, o.key, o.fingerprint, o.answer,"
+        "  o.request_id, o.placed_at FROM unnest(%s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[],"
+        "  %s::bytea[], %s::bytea[], %s::text[], %s::timestamptz[])"
+        "  AS o(number, storefront_id, reference, destination, key, fingerprint, answer, request_id, placed_at)"
+        " RETURNING id, number)"
+        " INSERT INTO orders_orderline (order_id, sku_id, quantity, version)"
+        " SELECT new_order.id, line.sku_id, line.quantity, line.version"
+        " FROM unnest(%s::text[], %s::bigint[], %s::int[], %s::bigint[]) AS line(number, sku_id, quantity, version)"
+        " JOIN new_order USING (number)",
+        [
+            [draft.name for draft, _ in paired],
+            [draft.intent.storefront_id for draft, _ in paired],
+            [draft.intent.reference for draft, _ in paired],
+            [draft.intent.destination for draft, _ in paired],
+            [draft.intent.key for draft, _ in paired],
+            [draft.intent.fingerprint for draft, _ in paired],
+            [content for _, content in paired],
+            [draft.intent.request_id for draft, _ in paired],
+            [draft.now for draft, _ in paired],
+            [draft.name for draft, _, _ in lines],
+            [current[code].id for _, code, _ in lines],
+            [quantity for _, _, quantity in lines],
+            [versions[draft.name, code] for draft, code, _ in lines],
+        ],
+    )
 
 
 def _insert_reservations(paired: Sequence[tuple[Draft, bytes]]) -> None:

@@ -9,20 +9,31 @@ from rest_framework.request import Request
 
 from inventory.ledger import Origin
 from inventory.locks import LockBusyError, LockUnavailableError
-from orders import bodies, cancellation, placement, reading, schema
+from orders import bodies, cancellation, reading, schema
+from orders.combiner import NotDrainedError, OutcomeUnknownError, QueueFullError, combiner
 from orders.intents import Intent, KeyReused, Outcome, Placed, Refused, WrongReservation
 from orders.models import Order, Reservation
+from orders.placement import KeyContendedError
 from storefronts.bodies import idempotency_key
 from storefronts.endpoints import Endpoint, json_response, principal
 from storefronts.models import Scope
 from storefronts.problems import Busy, Problem, request_id
 
+UNDECIDED = (
+    LockBusyError,
+    LockUnavailableError,
+    KeyContendedError,
+    QueueFullError,
+    NotDrainedError,
+    OutcomeUnknownError,
+)
+
 
 def place(intent: Intent) -> Outcome:
     """Raises: Busy where nothing was decided; the same key tells later."""
     try:
-        return placement.place([intent])[0]
-    except (LockBusyError, LockUnavailableError, placement.KeyContendedError) as error:
+        return combiner.submit(intent)
+    except UNDECIDED as error:
         raise Busy(str(error)) from error
 
 

@@ -11,12 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import redis_lock
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
+from django.db import connection, transaction
 
-from inventory import ledger, locks, positions, stock
+from inventory import ledger, locks, positions, sql, stock
 from inventory.models import Allocation, StockMovement
-from inventory.positions import Position
 from orders import placement
 from orders.intents import Placed
 from orders.models import Order
@@ -55,15 +53,15 @@ def unlocked_reads(monkeypatch: pytest.MonkeyPatch) -> None:
     everybody_has_read = threading.Barrier(BUYERS)
     first = threading.local()
 
-    def load(codes: Sequence[str]) -> dict[str, Position]:
-        current = positions.load(codes)
+    def lock(codes: Sequence[str]) -> Callable[[], stock.Locked]:
+        read = stock.Locked(positions.load(codes), positions.ask_sharing(codes)())
         if not hasattr(first, "done"):
             first.done = True
             everybody_has_read.wait()
-        return current
+        return lambda: read
 
     monkeypatch.setattr(redis_lock.Lock, "acquire", lambda *_, **__: True)
-    monkeypatch.setattr(stock, "lock", load)
+    monkeypatch.setattr(stock, "lock", lock)
 
 
 @pytest.fixture
@@ -149,18 +147,19 @@ def test_baskets_in_opposite_order_do_not_deadlock(make_level, storefront, monke
     locks.away.clear()
 
 
-def test_rows_are_locked_in_key_order_before_they_are_read(make_level):
+def test_rows_are_locked_in_key_order_before_they_are_read(make_level, monkeypatch):
     """Deadlock tests are blind to a missing ORDER BY; the SQL is not."""
     make_level("TEA", 1)
-    with connection.cursor() as cursor:
-        cursor.execute("BEGIN")
-    with CaptureQueriesContext(
-        connection,
-    ) as queries:
+    statements: list[str] = []
+    send = sql.execute
+
+    def record(text: str, values: object) -> object:
+        statements.append(text.strip())
+        return send(text, values)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(sql, "execute", record)
+    with transaction.atomic():
         ledger.lock_codes(["TEA"])
-    with connection.cursor() as cursor:
-        cursor.execute("ROLLBACK")
-    statements = [query["sql"].strip() for query in queries.captured_queries]
     assert [sql.split(" FROM ")[1].split()[0] for sql in statements] == ["inventory_sku", "inventory_stocklevel"]
     assert all(sql.endswith("ORDER BY id FOR NO KEY UPDATE") for sql in statements)
 

@@ -1,0 +1,246 @@
+"""Lock combining (group commit): requests for one SKU that arrive while it is being sold are placed together.
+
+The first to come leads: it takes the SKU's lock, drains what has gathered meanwhile into one transaction, answers all,
+and after a few rounds hands over to the next who waits.  So throughput on a hot SKU rises with contention, and the
+outcome equals placing the requests one by one in the order of the queue.
+"""
+
+import time
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from threading import Lock as Mutex
+
+import structlog
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, connection
+from prometheus_client import Counter, Gauge, Histogram
+
+from orders import placement
+from orders.intents import Intent, Outcome, Refused
+
+log = structlog.get_logger(__name__)
+
+_ROUNDS = 4  # batches under one grant; more would keep other processes waiting
+_SHORT_SKUS = 10_000  # sold-out SKUs remembered; for one more, a refusal only takes the lock first
+
+BATCH = Histogram("holdfast_combiner_batch", "Orders placed in one transaction.", buckets=[1, 2, 4, 8, 16, 32, 64, 128])
+WAIT = Histogram("holdfast_combiner_lock_wait_seconds", "Waiting for a SKU's lock.")
+HOLD = Histogram("holdfast_combiner_lock_hold_seconds", "Holding a SKU's lock.")
+WAITING = Gauge("holdfast_combiner_waiting", "Requests waiting in this process.", multiprocess_mode="livesum")
+SHED = Counter("holdfast_combiner_shed_total", "Requests that were not queued or not drained in time.", ["why"])
+
+
+class QueueFullError(Exception):
+    """More requests wait for this SKU than can be placed in time; try again with the same idempotency key."""
+
+
+class NotDrainedError(Exception):
+    """The SKU is being sold by others; nothing was placed, try again with the same idempotency key."""
+
+
+class OutcomeUnknownError(Exception):
+    """The order was being placed when the time ran out; the same idempotency key tells what became of it."""
+
+
+class _State(Enum):
+    WAITING = auto()  # in the queue; may still be taken back
+    DRAINED = auto()  # in a batch; only the batch can tell
+    LEADING = auto()  # promoted by the leader before it
+    GONE = auto()  # its patience ended before it was drained
+    DONE = auto()
+
+
+@dataclass(slots=True, eq=False)
+class _Ticket:
+    """One request in the queue.  bell: released when its state left WAITING for LEADING or DONE."""
+
+    intent: Intent
+    state: _State = _State.WAITING
+    bell: Mutex = field(default_factory=Mutex)
+    outcome: Outcome | None = None
+    error: BaseException | None = None
+
+    def __post_init__(self) -> None:
+        self.bell.acquire()
+
+    def settle(self, outcome: Outcome | None = None, error: BaseException | None = None) -> None:
+        self.outcome, self.error, self.state = outcome, error, _State.DONE
+        self.bell.release()
+
+    def result(self) -> Outcome:
+        if self.error is not None:
+            raise self.error
+        assert self.outcome is not None  # noqa: S101  # DONE without either would be our own error
+        return self.outcome
+
+
+class Combiner:
+    """The queues of one process.  All state is guarded by one mutex that is never held while anything is waited for."""
+
+    def __init__(self) -> None:
+        self._mutex = Mutex()
+        self._queues: dict[str, deque[_Ticket]] = {}  # each exists as long as somebody drains it
+        # SKUs that refused somebody last: there a leader answers the true refusals without the lock first.
+        self._short: set[str] = set()
+
+    def submit(self, intent: Intent) -> Outcome:
+        """Place one order or hold together with whoever wants the same SKU now.
+
+        Raises: what `placement.place` raises; QueueFullError, NotDrainedError: nothing was placed;
+        OutcomeUnknownError.
+        """
+        if len(intent.lines) > 1:
+            return placement.place([intent])[0]
+        sku = intent.lines[0][0]
+        ticket = _Ticket(intent)
+        if self._join(sku, ticket):
+            self._lead(sku)
+        else:
+            # A pooled connection kept through the wait would make the pool's size the length of the queue.
+            connection.close()
+            self._follow(sku, ticket)
+        return ticket.result()
+
+    def _join(self, sku: str, ticket: _Ticket) -> bool:
+        """Queue up; True for the one who has to lead."""
+        with self._mutex:
+            leads = sku not in self._queues
+            queue = self._queues.setdefault(sku, deque())
+            if len(queue) >= settings.COMBINER_QUEUE:
+                SHED.labels("full").inc()
+                raise QueueFullError(QueueFullError.__doc__)
+            queue.append(ticket)
+        WAITING.inc()
+        return leads
+
+    def _follow(self, sku: str, ticket: _Ticket) -> None:
+        """Wait to be answered, or to be promoted."""
+        answered = ticket.bell.acquire(timeout=settings.COMBINER_PATIENCE_SECONDS)
+        if not answered:
+            with self._mutex:
+                undrained = ticket.state is _State.WAITING
+                if undrained:
+                    self._queues[sku].remove(ticket)
+                    ticket.state = _State.GONE
+            if undrained:
+                WAITING.dec()
+                SHED.labels("not drained").inc()
+                raise NotDrainedError(NotDrainedError.__doc__)
+            if not ticket.bell.acquire(timeout=settings.COMBINER_PATIENCE_SECONDS):
+                SHED.labels("unknown").inc()
+                raise OutcomeUnknownError(OutcomeUnknownError.__doc__)
+        if ticket.state is _State.LEADING:
+            self._lead(sku)
+
+    def _lead(self, sku: str) -> None:
+        """Drain the queue under the lock for some rounds, then hand over.  The leader's own ticket is the first."""
+        try:
+            self._answer_refusals(sku)
+            self._drain_under_lock(sku)
+        except Exception as error:  # noqa: BLE001  # each who waits raises it in its own thread
+            # Nobody's order was touched without the lock, and who waits behind would not get it sooner.
+            for ticket in self._take(sku):
+                ticket.settle(error=error)
+        finally:
+            self._hand_over(sku)
+
+    def _answer_refusals(self, sku: str) -> None:
+        """One read answers the repeats and the true refusals of all who came before it."""
+        with self._mutex:
+            asked = list(self._queues[sku]) if sku in self._short else []
+        if not asked:
+            return
+        answers = placement.answer_without_lock([ticket.intent for ticket in asked])
+        with self._mutex:
+            # Somebody's patience may have ended meanwhile.
+            settled = [(asked[at], outcome) for at, outcome in answers.items() if asked[at].state is not _State.GONE]
+            for ticket, _ in settled:
+                self._queues[sku].remove(ticket)
+                ticket.state = _State.DRAINED
+        WAITING.dec(len(settled))
+        for ticket, outcome in settled:
+            ticket.settle(outcome)
+
+    def _drain_under_lock(self, sku: str) -> None:
+        if not self._queues[sku]:
+            return
+        asked = time.monotonic()
+        with placement.under_lock([sku]):
+            granted = time.monotonic()
+            WAIT.observe(granted - asked)
+            for _ in range(_ROUNDS):
+                batch = self._take(sku)
+                if not batch:
+                    break
+                BATCH.observe(len(batch))
+                self._remember(sku, short=_place(batch))
+            HOLD.observe(time.monotonic() - granted)
+
+    def _remember(self, sku: str, *, short: bool) -> None:
+        with self._mutex:
+            if not short:
+                self._short.discard(sku)
+            elif len(self._short) < _SHORT_SKUS:
+                self._short.add(sku)
+
+    def _take(self, sku: str) -> list[_Ticket]:
+        with self._mutex:
+            waiting = self._queues[sku]
+            batch = [waiting.popleft() for _ in range(min(len(waiting), settings.COMBINER_BATCH))]
+            for ticket in batch:
+                ticket.state = _State.DRAINED
+        WAITING.dec(len(batch))
+        return batch
+
+    def _hand_over(self, sku: str) -> None:
+        """Make the next who waits the leader, or forget the queue."""
+        with self._mutex:
+            if not self._queues[sku]:
+                del self._queues[sku]
+                return
+            heir = self._queues[sku][0]
+            heir.state = _State.LEADING
+        heir.bell.release()
+
+
+def _place(batch: Sequence[_Ticket]) -> bool:
+    """Place a batch and answer everyone in it; whether anybody was refused."""
+    intents = [ticket.intent for ticket in batch]
+    try:
+        outcomes = placement.place_locked(intents)
+    except (OperationalError, InterfaceError) as error:
+        _answer_after_loss(batch, error)
+        return False
+    except Exception as error:  # noqa: BLE001  # one poisonous order must not take the others with it
+        if len(batch) == 1:
+            batch[0].settle(error=error)
+            return False
+        middle = len(batch) // 2
+        halves = [_place(batch[:middle]), _place(batch[middle:])]
+        return any(halves)
+    for ticket, outcome in zip(batch, outcomes, strict=True):
+        ticket.settle(outcome)
+    return any(isinstance(outcome, Refused) for outcome in outcomes)
+
+
+def _answer_after_loss(batch: Sequence[_Ticket], error: Exception) -> None:
+    """The database went away or gave up, perhaps after the COMMIT: only the keys can tell.
+
+    A key that is not there yet may still come: the server can be committing while we ask.
+    """
+    log.warning("batch_lost", orders=len(batch), error=str(error))
+    connection.close()
+    known: dict[int, Outcome] = {}
+    with suppress(OperationalError, InterfaceError):
+        known = placement.recall([ticket.intent for ticket in batch])
+    for at, ticket in enumerate(batch):
+        if at in known:
+            ticket.settle(known[at])
+        else:
+            ticket.settle(error=OutcomeUnknownError(OutcomeUnknownError.__doc__))
+
+
+combiner = Combiner()
