@@ -140,10 +140,12 @@ class Combiner:
         try:
             self._answer_refusals(sku)
             self._drain_under_lock(sku)
-        except Exception as error:  # noqa: BLE001  # each who waits raises it in its own thread
+        except BaseException as error:  # each who waits raises it in its own thread
             # Nobody's order was touched without the lock, and who waits behind would not get it sooner.
             for ticket in self._take(sku):
                 ticket.settle(error=error)
+            if not isinstance(error, Exception):
+                raise
         finally:
             self._hand_over(sku)
 

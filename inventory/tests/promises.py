@@ -13,10 +13,10 @@ ORIGIN = Origin(actor="test")
 def place(reference: str, lines: dict[str, int]) -> None:
     """Allocate for an order, and write that its suppliers are to be told."""
     with transaction.atomic():
-        current = stock.lock(sorted(lines))
-        decision = sourcing.decide(current, list(lines.items()))
+        locked = stock.lock(sorted(lines))()
+        decision = sourcing.decide(locked.positions, list(lines.items()))
         assert not decision.shortages
-        stock.allocate([stock.Promise(reference, decision.takes, ORIGIN)], current)
+        stock.allocate([stock.Promise(reference, decision.takes, ORIGIN)], locked)
         suppliers = {take.level.supplier_id for take in decision.takes}
         effects.record([Due(Effect.Kind.CONFIRM, reference, supplier_id) for supplier_id in sorted(suppliers)])
 

@@ -1,0 +1,217 @@
+"""Many requests for one SKU become few transactions, and nobody can tell but by the clock."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import pytest
+from django.db import DatabaseError, IntegrityError, OperationalError, connection
+
+from inventory import locks
+from inventory.models import Allocation
+from orders import combiner, placement
+from orders.combiner import Combiner, NotDrainedError, OutcomeUnknownError, QueueFullError
+from orders.intents import Intent, Placed, Refused
+from orders.models import Order
+from orders.tests.buyers import intent_of
+from orders.views import UNDECIDED
+from storefronts.models import Storefront
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+BUYERS = 20
+
+
+@pytest.fixture
+def storefront(make_storefront: Callable[..., Storefront]) -> Storefront:
+    return make_storefront("shop")
+
+
+class Crowd:
+    """Buyers of one SKU, each in a thread; the lock stays closed until all of them wait."""
+
+    def __init__(self, shared: Combiner, storefront: Storefront) -> None:
+        self.combiner = shared
+        self.storefront = storefront
+        self.batches: list[int] = []
+
+    def submit(self, number: int, units: int = 1) -> str:
+        try:
+            outcome = self.combiner.submit(intent_of(self.storefront.pk, f"buyer-{number}", [("TEA", units)]))
+        except (DatabaseError, *UNDECIDED) as error:
+            return type(error).__name__
+        finally:
+            connection.close()
+        return type(outcome).__name__
+
+    def buy(self, buyers: int = BUYERS) -> Counter[str]:
+        with ThreadPoolExecutor(buyers) as pool:
+            return Counter(pool.map(self.submit, range(buyers)))
+
+
+@pytest.fixture
+def crowd(storefront: Storefront, monkeypatch: pytest.MonkeyPatch) -> Crowd:
+    shared = Crowd(Combiner(), storefront)
+    place_locked, under_lock = placement.place_locked, placement.under_lock
+
+    def counted(intents: list[Intent]) -> list[object]:
+        shared.batches.append(len(intents))
+        return place_locked(intents)  # type: ignore[return-value]
+
+    @contextmanager
+    def when_all_wait(codes: list[str]) -> Iterator[None]:
+        with under_lock(codes):
+            if not shared.batches:
+                wait_for(lambda: len(shared.combiner._queues["TEA"]) == BUYERS)
+            yield
+
+    monkeypatch.setattr(placement, "place_locked", counted)
+    monkeypatch.setattr(placement, "under_lock", when_all_wait)
+    return shared
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    pause = threading.Event()
+    for _ in range(1000):
+        if condition():
+            return
+        pause.wait(0.01)
+    pytest.fail("nobody came")
+
+
+def test_all_who_wait_are_placed_in_one_transaction(make_level, crowd):
+    level = make_level("TEA", BUYERS)
+    assert crowd.buy() == {"Placed": BUYERS}
+    assert crowd.batches == [BUYERS]
+    level.refresh_from_db()
+    assert (level.allocated, level.version, Order.objects.count()) == (BUYERS, 1 + BUYERS, BUYERS)
+
+
+def test_the_queue_is_served_in_its_order_until_the_stock_is_gone(make_level, crowd):
+    make_level("TEA", 7)
+    assert crowd.buy() == {"Placed": 7, "Refused": BUYERS - 7}
+    assert Allocation.objects.count() == 7
+
+
+def test_once_sold_out_refusals_need_no_lock(make_level, crowd, settings):
+    make_level("TEA", 0)
+    assert crowd.buy() == {"Refused": BUYERS}
+    settings.SKU_LOCK_ACQUIRE_SECONDS = 1
+    with locks.sku_locks(["TEA"], deadline=time.monotonic() + 1):
+        assert crowd.submit(99) == "Refused"
+
+
+def test_a_long_queue_takes_several_batches_and_hands_over(make_level, crowd, settings):
+    settings.COMBINER_BATCH = 2
+    make_level("TEA", BUYERS)
+    assert crowd.buy() == {"Placed": BUYERS}
+    assert crowd.batches == [2] * (BUYERS // 2)
+    assert crowd.combiner._queues == {}
+
+
+def test_a_full_queue_is_told_at_once(make_level, crowd, settings):
+    settings.COMBINER_QUEUE = 0
+    make_level("TEA", 5)
+    with pytest.raises(QueueFullError):
+        crowd.combiner.submit(intent_of(crowd.storefront.pk, "k", [("TEA", 1)]))
+    assert not Order.objects.exists()
+
+
+def test_who_is_not_drained_in_time_is_truly_taken_back(make_level, crowd, settings, monkeypatch):
+    settings.COMBINER_PATIENCE_SECONDS = 0.1
+    level = make_level("TEA", BUYERS)
+    gave_up = threading.Event()
+
+    @contextmanager
+    def late(codes: list[str]) -> Iterator[None]:
+        assert gave_up.wait(10)
+        yield
+
+    monkeypatch.setattr(placement, "under_lock", late)
+    with ThreadPoolExecutor(2) as pool:
+        leader = pool.submit(crowd.submit, 1)
+        wait_for(lambda: "TEA" in crowd.combiner._queues)
+        follower = pool.submit(crowd.submit, 2)
+        assert follower.result() == NotDrainedError.__name__
+        gave_up.set()
+        assert leader.result() == "Placed"
+    level.refresh_from_db()
+    assert level.allocated == 1
+
+
+def test_a_poisonous_order_does_not_take_the_others_with_it(make_level, crowd, monkeypatch):
+    make_level("TEA", BUYERS)
+    place_locked = placement.place_locked
+
+    def choke(intents: list[Intent]) -> object:
+        if any(intent.key == "buyer-3" for intent in intents):
+            raise IntegrityError
+        return place_locked(intents)
+
+    monkeypatch.setattr(placement, "place_locked", choke)
+    assert crowd.buy() == {"Placed": BUYERS - 1, "IntegrityError": 1}
+
+
+def test_after_a_lost_commit_the_keys_tell(make_level, crowd, monkeypatch):
+    make_level("TEA", BUYERS)
+    place_locked = placement.place_locked
+
+    def lose_the_answer(intents: list[Intent]) -> object:
+        place_locked(intents)
+        raise OperationalError
+
+    monkeypatch.setattr(placement, "place_locked", lose_the_answer)
+    assert crowd.buy() == {"Placed": BUYERS}
+    assert Order.objects.count() == BUYERS
+
+
+def test_what_the_database_never_committed_is_unknown_and_not_refused(make_level, crowd, monkeypatch):
+    make_level("TEA", BUYERS)
+    crowd.batches.append(0)  # nobody waits for a crowd here
+
+    def fail(_: object) -> None:
+        raise OperationalError
+
+    with monkeypatch.context() as broken:
+        broken.setattr(placement, "place_locked", fail)
+        assert crowd.submit(1) == OutcomeUnknownError.__name__
+    assert isinstance(crowd.combiner.submit(intent_of(crowd.storefront.pk, "buyer-1", [("TEA", 1)])), Placed)
+
+
+def test_a_lock_that_is_not_granted_is_told_to_all_who_wait(make_level, crowd, monkeypatch):
+    make_level("TEA", BUYERS)
+
+    @contextmanager
+    def busy(codes: list[str]) -> Iterator[None]:
+        wait_for(lambda: len(crowd.combiner._queues["TEA"]) == BUYERS)
+        if codes:
+            raise locks.LockBusyError
+        yield
+
+    monkeypatch.setattr(placement, "under_lock", busy)
+    assert crowd.buy() == {"LockBusyError": BUYERS}
+    assert crowd.combiner._queues == {}
+
+
+def test_baskets_and_single_lines_share_the_stock(make_level, crowd):
+    make_level("TEA", BUYERS)
+    make_level("CUP", 5)
+
+    def basket(number: int) -> str:
+        try:
+            intent = intent_of(crowd.storefront.pk, f"basket-{number}", [("TEA", 1), ("CUP", 1)])
+            return type(crowd.combiner.submit(intent)).__name__
+        finally:
+            connection.close()
+
+    crowd.batches.append(0)  # nobody waits for a crowd here
+    with ThreadPoolExecutor(2 * BUYERS) as pool:
+        singles = [pool.submit(crowd.submit, number) for number in range(BUYERS)]
+        baskets = [pool.submit(basket, number) for number in range(5)]
+        outcomes = Counter(each.result() for each in [*singles, *baskets])
+    assert outcomes["Placed"] == BUYERS
+    assert outcomes[Refused.__name__] == 5
+    assert combiner.combiner._queues == {}
