@@ -1,7 +1,7 @@
 """From a whole snapshot to levels: what is new, what differs, what is gone.  Everything else is left untouched."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import structlog
@@ -10,30 +10,34 @@ from django.db import transaction
 from inventory import availability, ledger, runs, settlement, staging, trust
 from inventory.batches import Pace, work_off
 from inventory.ledger import Origin
+from inventory.models import Snapshot
 from inventory.runs import Run
 from inventory.settlement import Reading
 from inventory.staging import Different, Window
 
 log = structlog.get_logger(__name__)
 
+Watch = Callable[[Snapshot], None]
+
 WINDOW = 5_000  # staged rows compared at once
 MISSING_AT_ONCE = 100  # one transaction, counted with its place: a resumed run must not count a miss twice
 
 
-def merge(run: Run) -> None:
+def merge(run: Run, watch: Watch) -> None:
     """Bring the levels to what the staged rows say.
 
     Orders go on meanwhile: each transaction is short, and skips what they hold until the end.
+    watch: called after each chunk.
     Raises: LeaseLost.
     """
     origin = Origin(actor=run.snapshot.actor or "snapshot", request_id=f"snapshot-{run.snapshot.pk}")
     if run.phase == runs.MERGING:
-        _merge_staged(run, origin)
+        _merge_staged(run, origin, watch)
         run.enter(runs.MISSING)
-    _count_missing(run, origin)
+    _count_missing(run, origin, watch)
 
 
-def _merge_staged(run: Run, origin: Origin) -> None:
+def _merge_staged(run: Run, origin: Origin, watch: Watch) -> None:
     pace, began, before = Pace(), time.monotonic(), run.after
     staging.analyze()
     rows = 0
@@ -47,6 +51,7 @@ def _merge_staged(run: Run, origin: Origin) -> None:
         run.after = window.last
         runs.renew(run)
         rows += WINDOW
+        watch(run.snapshot)
         log.info(
             "snapshot_merged",
             snapshot=run.snapshot.pk,
@@ -86,7 +91,7 @@ def _absorb(run: Run, origin: Origin, rows: Sequence[Different], skip_locked: bo
     return [by_level[level_id] for level_id in absorbed.skipped]
 
 
-def _count_missing(run: Run, origin: Origin) -> None:
+def _count_missing(run: Run, origin: Origin, watch: Watch) -> None:
     while gone := staging.missing_levels(run.snapshot.pk, run.supplier.pk, run.after, MISSING_AT_ONCE):
         run.after = gone[-1][1]
         with transaction.atomic(durable=True):
@@ -95,6 +100,7 @@ def _count_missing(run: Run, origin: Origin) -> None:
             runs.renew(run)
         availability.invalidate(codes)
         log.info("snapshot_missing", snapshot=run.snapshot.pk, supplier=run.supplier.slug, rows=run.snapshot.missing)
+        watch(run.snapshot)
 
 
 def _miss(run: Run, level_ids: Sequence[int], origin: Origin) -> list[str]:

@@ -39,6 +39,7 @@ class Run:
     """A snapshot that this worker holds, and how far it is.
 
     upstream: the adapter's cursor of the next page.  after: the key up to which the present phase is done.
+    resumed_at: the pages that were there when this worker took it over; None: it began anew.
     """
 
     snapshot: Snapshot
@@ -48,6 +49,7 @@ class Run:
     after: Key = START
     lease: datetime | None = None
     evidence: dict[str, Any] = field(default_factory=dict)
+    resumed_at: int | None = None
 
     def enter(self, phase: str) -> None:
         """Go on to the next phase, from its beginning."""
@@ -150,6 +152,7 @@ def _resume(run: Run) -> None:
         run.phase, run.upstream = place.get("phase", READING), place.get("upstream")
         run.after = (place["after"][0], place["after"][1]) if "after" in place else START
         run.evidence["resumed"] = run.evidence.get("resumed", 0) + 1
+        run.resumed_at = snapshot.pages
         return
     staging.clear(snapshot.pk)
     snapshot.first_requested_at = snapshot.last_requested_at = snapshot.total = None

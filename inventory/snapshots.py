@@ -5,7 +5,6 @@ chunks nothing is locked and no transaction is open; a worker that dies leaves a
 """
 
 import time
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -15,18 +14,17 @@ from django.db import connection, transaction
 from inventory import guards, mapping, merging, runs, staging
 from inventory.guards import PageGuard, Refused, Whole
 from inventory.incremental import sync_due
+from inventory.merging import Watch
 from inventory.models import Effect, Feed, Snapshot
 from inventory.runs import Run
 from suppliers import gateway
-from suppliers.errors import SupplierError
+from suppliers.errors import Malformed, SupplierError
 from suppliers.models import Supplier
 from suppliers.readings import Capability, Page
 
 __all__ = ["run_full", "start_due", "sync_due"]
 
 log = structlog.get_logger(__name__)
-
-Watch = Callable[[Snapshot], None]
 
 _EVIDENCE = 2_000  # characters of an answer kept for a person
 # An effect's time is that of its transaction's beginning; none is open for longer than this (GUARANTEES: 8 s).
@@ -37,7 +35,7 @@ def run_full(supplier_id: int, *, actor: str = "", watch: Watch | None = None) -
     """Read a supplier's whole catalogue and merge it; the row that tells what became of it.
 
     A run that was queued or left behind is taken over.  A supplier that fails, or whose snapshot is not believed, ends
-    as FAILED or REFUSED and changes nothing.  watch: called after each page and at the end.
+    as FAILED or REFUSED and changes nothing.  watch: called after each page, each chunk of the merge, and at the end.
     Raises: SnapshotUnavailable, LeaseLost.
     """
     supplier = Supplier.objects.get(pk=supplier_id)
@@ -47,10 +45,12 @@ def run_full(supplier_id: int, *, actor: str = "", watch: Watch | None = None) -
     except Refused as refusal:
         run.evidence |= refusal.evidence
         _end(run, Snapshot.Status.REFUSED, refusal.reason)
-        staging.clear(run.snapshot.pk)
     except SupplierError as error:
         run.evidence |= {"answer": str(getattr(error, "evidence", ""))[:_EVIDENCE], "retry_after": error.retry_after}
-        _end(run, Snapshot.Status.FAILED, f"{type(error).__name__}: {error}")
+        # The same nonsense after the same pages: those, not the last answer, may be what is wrong.  Begin anew.
+        hopeless = isinstance(error, Malformed) and run.resumed_at == run.snapshot.pages
+        status = Snapshot.Status.REFUSED if hopeless else Snapshot.Status.FAILED
+        _end(run, status, f"{type(error).__name__}: {error}")
     except runs.LeaseLost:
         raise
     except BaseException as error:  # a stopped worker too leaves its pages to the next one
@@ -75,7 +75,7 @@ def _complete(run: Run, watch: Watch) -> None:
         _judge(run)
         run.enter(runs.MERGING)
         runs.renew(run)
-    merging.merge(run)
+    merging.merge(run, watch)
     if run.supplier.auto_offer:
         mapping.offer_unambiguous(run.supplier)
     mapping.report_collisions(run.supplier)
@@ -176,6 +176,12 @@ def _close_waiting(supplier: Supplier, as_of: datetime) -> None:
 
 def _end(run: Run, status: Snapshot.Status, reason: str) -> None:
     log.warning(
-        "snapshot_not_applied", snapshot=run.snapshot.pk, supplier=run.supplier.slug, status=str(status), reason=reason
+        "snapshot_not_applied",
+        snapshot=run.snapshot.pk,
+        supplier=run.supplier.slug,
+        status=str(status),
+        reason=reason,
     )
     runs.finish(run, status, reason)
+    if status == Snapshot.Status.REFUSED:
+        staging.clear(run.snapshot.pk)

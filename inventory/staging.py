@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from django.db import IntegrityError, connection
+from django.db import connection
+from psycopg.errors import UniqueViolation
 
 from inventory import guards
 from suppliers.readings import StockRow
@@ -132,8 +133,8 @@ def store(snapshot_id: int, rows: Sequence[StockRow], read_at: datetime) -> None
                 copy.write_row(
                     (snapshot_id, row.uid, row.location, row.sku, units, _json(row.components), _json(flags), read_at)
                 )
-    except IntegrityError as error:
-        raise guards.Refused("a row came twice", detail=str(error).partition("DETAIL:")[2].strip()[:300]) from error
+    except UniqueViolation as error:  # a COPY's own errors pass Django by
+        raise guards.Refused("a row came twice", detail=(error.diag.message_detail or "")[:300]) from error
 
 
 def _json(value: Mapping[str, Any] | frozenset[str]) -> str:

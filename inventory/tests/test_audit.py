@@ -1,0 +1,148 @@
+"""The audit, against books that somebody cooked behind the triggers' back."""
+
+import json
+from collections.abc import Sequence
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from inventory import audit, availability
+from inventory.models import Sku, StockLevel, StockMovement
+from inventory.tests.test_settlement import confirmed, promise, read
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def level(make_level) -> StockLevel:
+    """A level with five movements, one promise open and one settled."""
+    level: StockLevel = make_level("A", 10)
+    make_level("UNTOUCHED", 3)
+    read(level, 12, seconds_ago=0)
+    promise(level, 2)
+    confirmed(level, 3, seconds_ago=3_600, reference="order-2")
+    read(level, 9)
+    level.refresh_from_db()
+    assert (level.version, level.sellable, level.allocated) == (5, 9, 2)
+    return level
+
+
+def tamper(statement: str, parameters: Sequence[Any] = ()) -> None:
+    """Write to the ledger as only the owner of the database can."""
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE inventory_stockmovement DISABLE TRIGGER USER")
+        cursor.execute("ALTER TABLE inventory_stockmovement DROP CONSTRAINT IF EXISTS movement_adds_up")
+        try:
+            cursor.execute(statement, parameters)
+        finally:
+            cursor.execute("ALTER TABLE inventory_stockmovement ENABLE TRIGGER USER")
+
+
+@pytest.fixture
+def constraint_back():
+    """Dropping a constraint outlives the test: put it back as the migration made it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = 'movement_adds_up'")
+        definition = cursor.fetchone()[0]
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE inventory_stockmovement")
+        cursor.execute(
+            "ALTER TABLE inventory_stockmovement DROP CONSTRAINT IF EXISTS movement_adds_up,"
+            f" ADD CONSTRAINT movement_adds_up {definition}"
+        )
+
+
+def rules() -> list[str]:
+    return [difference.rule for difference in audit.differences()]
+
+
+def test_honest_books_have_no_differences(level):
+    assert rules() == []
+    out = StringIO()
+    call_command("audit_stock", stdout=out)
+    assert "2 levels, 6 movements: 0 differences" in out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        ("UPDATE inventory_stockmovement SET version = 9 WHERE version = 5", ["gapless", "is that of the last"]),
+        ("DELETE FROM inventory_stockmovement WHERE version = 3", ["gapless", "allocated goes on from version 3"]),
+        (
+            "UPDATE inventory_stockmovement SET sellable_delta = 1 WHERE version = 2",
+            ["sellable adds up in version 2"],
+        ),
+        (
+            "UPDATE inventory_stockmovement SET allocated_after = 7 WHERE version = 3",
+            ["allocated adds up in version 3", "allocated goes on from version 3"],
+        ),
+        ("UPDATE inventory_stockmovement SET reported_after = 1 WHERE version = 5", ["reported is that of the last"]),
+    ],
+)
+def test_a_changed_ledger_is_found(level, constraint_back, statement, expected):
+    tamper(statement)
+    found = rules()
+    assert found
+    for part in expected:
+        assert any(part in rule for rule in found), found
+    with pytest.raises(CommandError) as error:
+        call_command("audit_stock", stdout=StringIO())
+    assert error.value.returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "rule"),
+    [
+        ("sellable", 50, "sellable is that of the last movement"),
+        ("allocated", 0, "allocated is the sum of the open promises"),
+        ("version", 17, "version is that of the last movement"),
+        ("reported", None, "reported is that of the last movement"),
+    ],
+)
+def test_changed_columns_are_found_named_and_repaired(level, column, value, rule):
+    before = StockLevel.objects.values().get(pk=level.pk)
+    StockLevel.objects.filter(pk=level.pk).update(**{column: value})
+    assert rule in rules()
+    availability.read(["A"])  # a wrong answer in the cache
+    version = Sku.objects.get(code="A").version
+    out = StringIO()
+    call_command("audit_stock", "--repair", stdout=out)
+    assert f"level {level.pk} (" in out.getvalue()
+    assert "1 levels repaired" in out.getvalue()
+    after = StockLevel.objects.values().get(pk=level.pk)
+    assert after == {**before, "version": 6}
+    movement = StockMovement.objects.get(level=level, version=6)
+    assert (movement.cause, movement.actor) == ("repair", "audit_stock --repair")
+    assert Sku.objects.get(code="A").version == version + 1
+    assert availability.read(["A"])["A"].available == 7
+    assert rules() == []
+
+
+def test_a_promise_closed_behind_our_back_is_repaired_to_the_promises(level):
+    level.allocations.filter(state="committed").update(state="released")
+    assert rules() == ["allocated is the sum of the open promises"]
+    call_command("audit_stock", "--repair", stdout=StringIO())
+    level.refresh_from_db()
+    assert (level.allocated, rules()) == (0, [])
+
+
+def test_a_broken_ledger_is_not_repaired_away(level, constraint_back):
+    tamper("DELETE FROM inventory_stockmovement WHERE version = 3")
+    movements = StockMovement.objects.count()
+    with pytest.raises(CommandError):
+        call_command("audit_stock", "--repair", stdout=StringIO())
+    assert StockMovement.objects.count() == movements
+
+
+def test_the_audit_speaks_json(level):
+    StockLevel.objects.filter(pk=level.pk).update(sellable=50)
+    out = StringIO()
+    with pytest.raises(CommandError):
+        call_command("audit_stock", "--json", stdout=out)
+    difference, summary = map(json.loads, out.getvalue().splitlines())
+    assert (difference["level_id"], difference["expected"], difference["found"]) == (level.pk, "9", "50")
+    assert summary == {"levels": 2, "movements": 6, "differences": 1, "repaired": 0}
