@@ -80,7 +80,7 @@ def read(codes: Sequence[str], *, allow_cached: bool = True, min_version: int = 
     wanted = list(dict.fromkeys(codes))
     answers: dict[str, Availability] = {}
     if allow_cached:
-        entries, _ = cache.get(wanted) if wanted else ({}, True)
+        entries = cache.get(wanted) if wanted else {}
         epoch, now = current_epoch(), datetime.now(UTC)
         for code, value in entries.items():
             answer = _decode(code, value)

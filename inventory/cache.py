@@ -6,21 +6,24 @@ Every function here says what happens when Redis is away: nothing, and the calle
 """
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import redis
-import structlog
 from django.conf import settings
 from django_redis import get_redis_connection
 from prometheus_client import Counter
 
-log = structlog.get_logger(__name__)
+from inventory.away import Away
+
+T = TypeVar("T")
 
 CACHE_AWAY = Counter(
     "holdfast_cache_away_total", "Cache calls that failed; reads then come from the database.", ["call"]
 )
+
+away = Away("cache_away")
 
 _LEASE_SECONDS = 5
 _TOMBSTONE = b"T:"
@@ -65,50 +68,44 @@ def _keys(code: str) -> list[str]:
     return [f"stock:{{{code}}}", f"stock-lease:{{{code}}}"]
 
 
-def _away(call: str, error: redis.RedisError) -> None:
+def _attempt(call: str, work: Callable[["redis.Redis"], T]) -> T | None:
+    """What `work` returns, or None if Redis is away."""
+    if not away:
+        try:
+            return work(get_redis_connection("default"))
+        except redis.RedisError as error:
+            away.mark(error)
     CACHE_AWAY.labels(call).inc()
-    log.warning("cache_away", call=call, error=str(error))
+    return None
 
 
-def get(codes: Sequence[str]) -> tuple[dict[str, bytes], bool]:
-    """Values by code, and whether the cache answered at all.  Tombstones and misses are left out."""
-    try:
-        entries = get_redis_connection("default").mget([_keys(code)[0] for code in codes])
-    except redis.RedisError as error:
-        _away("get", error)
-        return {}, False
+def get(codes: Sequence[str]) -> dict[str, bytes]:
+    """Values by code.  Tombstones and misses are left out."""
+    entries: list[Any] | None = _attempt("get", lambda client: client.mget([_keys(code)[0] for code in codes]))
     return {
         code: entry.partition(b":")[2]
-        for code, entry in zip(codes, entries, strict=True)
+        for code, entry in zip(codes, entries or [None] * len(codes), strict=True)
         if entry and not entry.startswith(_TOMBSTONE)
-    }, True
+    }
 
 
 def lease(codes: Iterable[str]) -> dict[str, str]:
     """Leases to fill these entries, for those that nobody else is filling."""
     wanted = {code: secrets.token_hex(8) for code in codes}
-    try:
-        pipe = get_redis_connection("default").pipeline(transaction=False)
+
+    def ask(client: "redis.Redis") -> list[Any]:
+        pipe = client.pipeline(transaction=False)
         for code, token in wanted.items():
             pipe.set(_keys(code)[1], token, nx=True, ex=_LEASE_SECONDS)
-        return {code: token for (code, token), granted in zip(wanted.items(), pipe.execute(), strict=True) if granted}
-    except redis.RedisError as error:
-        _away("lease", error)
-        return {}
+        return pipe.execute()
+
+    granted = _attempt("lease", ask) or [None] * len(wanted)
+    return {code: token for (code, token), grant in zip(wanted.items(), granted, strict=True) if grant}
 
 
 def fill(values: Mapping[str, tuple[int, bytes]], leases: Mapping[str, str]) -> None:
     """Store what was read under these leases.  values: code → (version, bytes).  A revoked lease stores nothing."""
-    script = _scripts()[0]
-    try:
-        pipe = get_redis_connection("default").pipeline(transaction=False)
-        for code, token in leases.items():
-            if code in values:
-                version, value = values[code]
-                script(_keys(code), [token, version, value, settings.STOCK_CACHE_SECONDS], client=pipe)
-        pipe.execute()
-    except redis.RedisError as error:
-        _away("fill", error)
+    _store("fill", 0, {code: (leases[code], *values[code]) for code in leases if code in values})
 
 
 def tombstone(codes: Iterable[str]) -> str:
@@ -117,37 +114,38 @@ def tombstone(codes: Iterable[str]) -> str:
     Readers ask the database until then, and no fill that began before can land.
     """
     token = secrets.token_hex(8)
-    try:
-        pipe = get_redis_connection("default").pipeline(transaction=False)
+
+    def announce(client: "redis.Redis") -> list[Any]:
+        pipe = client.pipeline(transaction=False)
         for code in codes:
             entry, lease_key = _keys(code)
             pipe.set(entry, _TOMBSTONE + token.encode(), ex=settings.STOCK_TOMBSTONE_SECONDS)
             pipe.delete(lease_key)
-        pipe.execute()
-    except redis.RedisError as error:
-        _away("tombstone", error)
+        return pipe.execute()
+
+    _attempt("tombstone", announce)
     return token
 
 
 def publish(values: Mapping[str, tuple[int, bytes]], token: str) -> None:
     """Store what was just committed.  values: code → (version, bytes)."""
-    script = _scripts()[1]
-    try:
-        pipe = get_redis_connection("default").pipeline(transaction=False)
-        for code, (version, value) in values.items():
-            script(_keys(code), [token, version, value, settings.STOCK_CACHE_SECONDS], client=pipe)
-        pipe.execute()
-    except redis.RedisError as error:
-        _away("publish", error)
+    _store("publish", 1, {code: (token, *value) for code, value in values.items()})
 
 
 def drop(codes: Sequence[str]) -> bool:
     """Forget these entries and revoke every lease on them; False if Redis could not be reached."""
-    if not codes:
-        return True
-    try:
-        get_redis_connection("default").delete(*(key for code in codes for key in _keys(code)))
-    except redis.RedisError as error:
-        _away("drop", error)
-        return False
-    return True
+    keys = [key for code in codes for key in _keys(code)]
+    return not keys or _attempt("drop", lambda client: client.delete(*keys)) is not None
+
+
+def _store(call: str, script: int, values: Mapping[str, tuple[str, int, bytes]]) -> None:
+    """Run one of the scripts for each code.  values: code → (token, version, bytes)."""
+
+    def send(client: "redis.Redis") -> list[Any]:
+        pipe = client.pipeline(transaction=False)
+        for code, arguments in values.items():
+            _scripts()[script](_keys(code), [*arguments, settings.STOCK_CACHE_SECONDS], client=pipe)
+        return pipe.execute()
+
+    if values:
+        _attempt(call, send)

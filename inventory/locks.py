@@ -8,23 +8,19 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import lru_cache
-from threading import Lock as Mutex
 
 import redis
 import redis_lock
-import structlog
 from django.conf import settings
 from django.db import connection
 from prometheus_client import Counter
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-log = structlog.get_logger(__name__)
+from inventory.away import Away
 
 REDIS_AWAY = Counter("holdfast_lock_redis_away_total", "Orders placed under row locks alone, because Redis was away.")
 LOST = Counter("holdfast_lock_lost_total", "Locks that were gone or somebody else's when they were to be released.")
-
-_AWAY_SECONDS = 2.0  # how long a Redis that just failed is not asked again, so that orders do not queue for timeouts
 
 
 class LockBusyError(Exception):
@@ -39,26 +35,7 @@ class LockInsideTransactionError(RuntimeError):
     """A SKU lock was asked for inside a transaction: it would be released before the COMMIT.  Take it around."""
 
 
-class _Away:
-    """Until when the lock server is left alone by this process."""
-
-    def __init__(self) -> None:
-        self._until = 0.0
-        self._mutex = Mutex()
-
-    def __bool__(self) -> bool:
-        return time.monotonic() < self._until
-
-    def mark(self, error: redis.RedisError) -> None:
-        with self._mutex:
-            self._until = time.monotonic() + _AWAY_SECONDS
-        log.warning("lock_server_away", error=str(error))
-
-    def clear(self) -> None:
-        self._until = 0.0
-
-
-away = _Away()
+away = Away("lock_server_away")
 
 
 @lru_cache(maxsize=1)

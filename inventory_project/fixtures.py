@@ -8,6 +8,7 @@ import redis
 from django.db.models.functions import Now
 from django.test import Client
 
+from inventory import cache, locks
 from inventory.models import Offer, Sku, StockLevel, StockMovement
 from inventory_project.localstack import LocalStack
 from inventory_project.testing import STACK
@@ -44,9 +45,12 @@ def own_redis(local_stack: LocalStack) -> Iterator[list["redis.Redis"]]:
 
 @pytest.fixture(autouse=True)
 def flush_redis(own_redis: list["redis.Redis"]) -> None:
-    """Every test begins with an empty cache, no locks and no messages."""
+    """Every test begins with an empty cache, no locks and no messages, and with servers that are there."""
     for client in own_redis:
         client.flushall()
+    # What one test did to the servers is over.
+    cache.away.clear()
+    locks.away.clear()
 
 
 @pytest.fixture

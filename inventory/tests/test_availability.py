@@ -143,6 +143,7 @@ def test_without_redis_reads_come_from_the_database(make_level, monkeypatch):
     monkeypatch.setattr(cache, "get_redis_connection", lambda _: away)
     assert read().available == 10
     assert availability.invalidate(["TEA"]) is False
+    assert cache.away
 
 
 # --- Races of the cache.  Each interleaving is written out: no threads, no luck.
@@ -153,7 +154,7 @@ def entry(version: int) -> dict[str, tuple[int, bytes]]:
 
 
 def cached() -> bytes | None:
-    return cache.get(["TEA"])[0].get("TEA")
+    return cache.get(["TEA"]).get("TEA")
 
 
 def test_a_fill_without_the_lease_would_put_a_sold_number_back():

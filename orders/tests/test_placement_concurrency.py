@@ -112,7 +112,6 @@ def test_exactly_the_stock_is_sold(make_level, storefront, monkeypatch, settings
     assert race(storefront, [[("TEA", 1)]] * BUYERS) == {"placed": UNITS, "refused": BUYERS - UNITS}
     level.refresh_from_db()
     assert (level.allocated, sold(), level.version) == (UNITS, UNITS, 1 + UNITS)
-    locks.away.clear()
 
 
 def test_a_required_lock_that_is_away_is_no_refusal(make_level, storefront, settings):
@@ -121,7 +120,6 @@ def test_a_required_lock_that_is_away_is_no_refusal(make_level, storefront, sett
     with pytest.raises(locks.LockUnavailableError):
         placement.place([intent_of(storefront.pk, "k", [("TEA", 1)])])
     assert not Order.objects.exists()
-    locks.away.clear()
 
 
 def test_a_lock_held_by_somebody_else_is_no_refusal(make_level, storefront, settings):
@@ -144,7 +142,6 @@ def test_baskets_in_opposite_order_do_not_deadlock(make_level, storefront, monke
     tea.refresh_from_db()
     cup.refresh_from_db()
     assert (tea.allocated, cup.allocated) == (20, 20)
-    locks.away.clear()
 
 
 def test_rows_are_locked_in_key_order_before_they_are_read(make_level, monkeypatch):
