@@ -13,7 +13,8 @@ from functools import partial
 import redis
 
 from benchmarks.peers.oscar import databases
-from benchmarks.peers.oscar.holdfast import Holdfast, running_holdfast, wait_until_told
+from benchmarks.peers.oscar.holdfast import Holdfast
+from benchmarks.peers.oscar.launch import audit, running_holdfast, wait_until_told
 from benchmarks.peers.oscar.report import as_json, as_table
 from benchmarks.peers.oscar.results import Ledger, Results, Round, judge
 from benchmarks.peers.oscar.server import Shop, install, running_shop
@@ -108,7 +109,7 @@ def run(stack: LocalStack, servers: dict[str, str]) -> Results:
                 orders=books.orders,
                 allocated=books.allocated,
                 broken=holdfast.sales_beyond_reported(),
-                audit=holdfast.audit(),
+                audit=audit(holdfast),
             )
     return Results(in_turn, control, behind, beside, ledger)
 

@@ -30,10 +30,9 @@ def configuration(url: str) -> dict[str, Any]:
 def register(url: str, user: str, password: str, codes: list[str]) -> str:
     """Create the supplier, a SKU for every code, and a storefront; returns the storefront's key."""
     # Models can be imported only after django.setup().
-    from suppliers.credentials import seal  # noqa: PLC0415
-
     from inventory.models import Sku  # noqa: PLC0415
     from storefronts.models import ApiKey, Storefront  # noqa: PLC0415
+    from suppliers.credentials import seal  # noqa: PLC0415
     from suppliers.models import Supplier  # noqa: PLC0415
 
     Sku.objects.bulk_create([Sku(code=code, name=code) for code in codes])

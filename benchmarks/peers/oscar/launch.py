@@ -1,0 +1,100 @@
+"""Holdfast in front of the shop, as real processes: web, worker and beat."""
+
+import contextlib
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from benchmarks.peers.oscar.holdfast import Holdfast
+from benchmarks.peers.oscar.results import PENDING
+from benchmarks.peers.oscar.server import Shop
+from inventory_project.localstack.processes import free_port, spawn, stop_group
+
+PROJECT = Path(__file__).resolve().parents[3]
+READ_SECONDS = 60
+WEB_PROCESSES, WEB_THREADS, WORKERS = 2, 32, 4
+
+
+class NotReady(Exception):
+    """Holdfast did not start or did not read the shop; its logs are in the folder of the run."""
+
+
+@contextlib.contextmanager
+def running_holdfast(
+    environment: Mapping[str, str], folder: Path, shop: Shop, codes: Sequence[str]
+) -> Iterator[Holdfast]:
+    """Holdfast with the shop as its only supplier and a SKU for every code, until the block ends.
+
+    environment: for the settings; its database is empty.  folder: for the processes' logs.
+    """
+    environment = {**environment, "SUPPLIER_PRIVATE_NETWORKS": "true", "DATABASE_POOL_MAX": str(WEB_THREADS)}
+    manage(environment, "migrate")
+    port = free_port()
+    holdfast = Holdfast(f"http://127.0.0.1:{port}", _register(environment, shop, codes), environment)
+    with contextlib.ExitStack() as stack:
+        processes = {}
+        for name, command in _commands(port, folder).items():
+            log = stack.enter_context((folder / f"{name}.log").open("wb"))
+            processes[name] = spawn(command, env=environment, cwd=PROJECT, stdout=log, stderr=log)
+            stack.callback(stop_group, processes[name], signal.SIGTERM, patience=10)
+
+        def on_offer() -> bool:
+            if gone := [name for name, process in processes.items() if process.poll() is not None]:
+                raise NotReady(f"{gone[0]} ended by itself; see {folder / gone[0]}.log")
+            return holdfast.sells(codes)
+
+        if not wait_for(on_offer, READ_SECONDS):
+            raise NotReady(f"the shop's stock was not on offer after {READ_SECONDS} s; see {folder}/*.log")
+        yield holdfast
+
+
+def wait_for(ready: Callable[[], bool], seconds: float) -> bool:
+    """Poll until `ready`, or until the time is over.  Returns whether it is."""
+    deadline = time.monotonic() + seconds
+    while not (done := ready()) and time.monotonic() < deadline:
+        time.sleep(0.25)
+    return done
+
+
+def wait_until_told(holdfast: Holdfast, seconds: float) -> None:
+    """Return when the shop has answered every promise, or when the time is over: the verdict names what is left."""
+    wait_for(lambda: all(promise.state not in PENDING for promise in holdfast.promises()), seconds)
+
+
+def audit(holdfast: Holdfast) -> str:
+    """What `manage.py audit_stock` objects to; empty if nothing."""
+    done = manage(holdfast.environment, "audit_stock", check=False)
+    return (done.stdout + done.stderr) if done.returncode else ""
+
+
+def manage(environment: Mapping[str, str], *arguments: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
+    """Run a management command."""
+    command = [sys.executable, "manage.py", *arguments]
+    return subprocess.run(command, env=environment, cwd=PROJECT, check=check, capture_output=True, text=True)
+
+
+def _register(environment: Mapping[str, str], shop: Shop, codes: Sequence[str]) -> str:
+    known = {"SHOP_URL": shop.url, "SHOP_USER": shop.admin_user, "SHOP_PASSWORD": shop.admin_password}
+    command = [sys.executable, "-m", "benchmarks.peers.oscar.register", *codes]
+    done = subprocess.run(
+        command, env={**environment, **known}, cwd=PROJECT, check=True, stdout=subprocess.PIPE, text=True
+    )
+    return done.stdout.strip()
+
+
+def _commands(port: int, folder: Path) -> dict[str, list[str]]:
+    sizes = {"--workers": WEB_PROCESSES, "--blocking-threads": WEB_THREADS, "--backpressure": WEB_THREADS}
+    granian = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)]
+    celery = [sys.executable, "-m", "celery", "--app", "inventory_project"]
+    return {
+        "web": [
+            *granian,
+            *(str(part) for size in sizes.items() for part in size),
+            "inventory_project.wsgi:application",
+        ],
+        "worker": [*celery, "worker", "--concurrency", str(WORKERS), "--loglevel", "INFO"],
+        "beat": [*celery, "beat", "--schedule", str(folder / "beat"), "--loglevel", "INFO"],
+    }
