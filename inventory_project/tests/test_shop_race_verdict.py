@@ -16,7 +16,9 @@ REJECTED = Promise("BESIDE-01", "C", 1, "lost", 1)
 LEDGER = Ledger(
     promises=[TAKEN, ALSO_TAKEN, REJECTED],
     orders={"A": [2], "B": [1]},
+    available={"BEHIND-01": 0, "BESIDE-01": -1},
     allocated={"BEHIND-01": 2, "BESIDE-01": 5},
+    reported={"BEHIND-01": 0, "BESIDE-01": 0},
 )
 GOOD = Results(
     in_turn=Round("IN-TURN", stock=5, sold=5, refused=10, failed=0),
@@ -56,6 +58,7 @@ def test_races_that_went_wrong_are_named(change, complaint):
         ({"promises": [TAKEN, ALSO_TAKEN, replace(REJECTED, discrepancies=0)]}, "lost without a discrepancy"),
         ({"promises": [TAKEN, ALSO_TAKEN, replace(REJECTED, state="sending")]}, "the shop was not told"),
         ({"promises": [replace(TAKEN, state="lost"), ALSO_TAKEN, REJECTED]}, "refused 2 that nobody else had bought"),
+        ({"reported": {"BEHIND-01": 0, "BESIDE-01": 1}}, "BESIDE-01: Holdfast never got the shop's last number"),
         ({"broken": 1}, "1 sales beyond what the shop had reported"),
         ({"audit": "level 7 differs"}, "level 7 differs"),
     ],

@@ -5,8 +5,10 @@ Exits 1 if Holdfast breaks its promise, or if the shop alone keeps it: then the 
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
@@ -14,17 +16,18 @@ import redis
 
 from benchmarks.peers.oscar import databases
 from benchmarks.peers.oscar.holdfast import Holdfast
-from benchmarks.peers.oscar.launch import audit, running_holdfast, wait_until_told
+from benchmarks.peers.oscar.launch import NotReady, audit, running_holdfast, wait_for, wait_until_told
 from benchmarks.peers.oscar.report import as_json, as_table
 from benchmarks.peers.oscar.results import Ledger, Results, Round, judge
 from benchmarks.peers.oscar.server import Shop, install, running_shop
-from benchmarks.peers.oscar.shopping import all_at_once, buy, product_ids, read_books
-from inventory_project.localstack import LocalStack
+from benchmarks.peers.oscar.shopping import Books, all_at_once, buy, product_ids, read_books
+from inventory_project.localstack import LocalStack, StackError
 
 ROUNDS = 10
 BUYERS = 15
 STOCK = 5
-TOLD_SECONDS = 180
+TOLD_SECONDS = 180  # longer than the lease of a claim, in case one has to be read back
+AGREED_SECONDS = 60  # longer than two full snapshots
 NUMBERS = range(1, ROUNDS + 1)
 IN_TURN = "IN-TURN"
 QUIET = [f"QUIET-{number:02}" for number in range(1, 21)]  # the rest of the catalogue, which nobody buys
@@ -70,16 +73,33 @@ def buy_in_turn(shop: Shop, product: int) -> Round:
 def race_through_holdfast(holdfast: Holdfast) -> list[Round]:
     """Everybody buys from Holdfast."""
     say("2/3 the same buyers through Holdfast")
-    return [race(code, partial(holdfast.buy, code), [], holdfast.reported(code)) for code in codes("BEHIND")]
+    return [race(code, partial(holdfast.buy, code), [], holdfast.reported()[code]) for code in codes("BEHIND")]
 
 
 def race_beside_holdfast(holdfast: Holdfast, shop: Shop, products: dict[str, int]) -> list[Round]:
     """Everybody buys from Holdfast, and one more buyer every round from the shop itself at the same time."""
     say("3/3 the same, while another channel buys from the shop directly")
     return [
-        race(code, partial(holdfast.buy, code), [partial(buy, shop, products[code])] * others, holdfast.reported(code))
+        race(
+            code, partial(holdfast.buy, code), [partial(buy, shop, products[code])] * others, holdfast.reported()[code]
+        )
         for others, code in enumerate(codes("BESIDE"), start=1)
     ]
+
+
+def settle(holdfast: Holdfast, shop: Shop) -> Ledger:
+    """Wait until both sides have told each other everything, then read what each has written down."""
+    say("waiting until the shop has been told of every sale")
+    wait_until_told(holdfast, TOLD_SECONDS)
+    books = read_books(shop)
+    say("waiting until Holdfast has the shop's last numbers")
+    wait_for(lambda: not ledger_of(holdfast, books).disagreements(), AGREED_SECONDS)
+    return replace(ledger_of(holdfast, books), broken=holdfast.sales_beyond_reported(), audit=audit(holdfast))
+
+
+def ledger_of(holdfast: Holdfast, books: Books) -> Ledger:
+    """Both sides' records as they are now."""
+    return Ledger(holdfast.promises(), books.orders, books.available, books.allocated, holdfast.reported())
 
 
 def codes(kind: str) -> list[str]:
@@ -101,21 +121,13 @@ def run(stack: LocalStack, servers: dict[str, str]) -> Results:
             say(f"Holdfast has read the shop and sells at {holdfast.url}")
             behind = race_through_holdfast(holdfast)
             beside = race_beside_holdfast(holdfast, shop, products)
-            say("waiting until the shop has been told of every sale")
-            wait_until_told(holdfast, TOLD_SECONDS)
-            books = read_books(shop)
-            ledger = Ledger(
-                promises=holdfast.promises(),
-                orders=books.orders,
-                allocated=books.allocated,
-                broken=holdfast.sales_beyond_reported(),
-                audit=audit(holdfast),
-            )
+            ledger = settle(holdfast, shop)
     return Results(in_turn, control, behind, beside, ledger)
 
 
 def main() -> int:
     """Run everything; 0 if all is as promised."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does, with nothing left behind
     say("installing django-oscar and its API (the first time takes a minute)")
     install()
     with LocalStack("e2e") as stack:
@@ -134,4 +146,9 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except (NotReady, StackError) as error:
+        sys.exit(str(error))

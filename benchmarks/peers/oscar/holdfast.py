@@ -18,7 +18,7 @@ PROMISES = """
            (SELECT count(*) FROM inventory_discrepancy discrepancy WHERE discrepancy.reference = allocation.reference)
     FROM inventory_allocation allocation JOIN inventory_sku sku ON sku.id = allocation.sku_id
 """
-REPORTED = "SELECT reported FROM inventory_stocklevel WHERE code = %s"
+REPORTED = "SELECT code, reported FROM inventory_stocklevel"
 BEYOND_REPORTED = """
     SELECT count(*) FROM inventory_stockmovement
     WHERE cause = 'allocate' AND allocated_after > coalesce(reported_after, 0)
@@ -58,11 +58,10 @@ class Holdfast:
         except requests.RequestException:
             return False
 
-    def reported(self, code: str) -> int | None:
-        """What the shop has told Holdfast."""
+    def reported(self) -> dict[str, int | None]:
+        """What the shop has told Holdfast, by code."""
         with psycopg.connect(self.environment["DATABASE_URL"]) as connection:
-            row = connection.execute(REPORTED, (code,)).fetchone()
-        return None if row is None else row[0]
+            return dict(connection.execute(REPORTED).fetchall())
 
     def promises(self) -> list[Promise]:
         """Everything sold, with what became of it."""

@@ -71,9 +71,12 @@ def audit(holdfast: Holdfast) -> str:
 
 
 def manage(environment: Mapping[str, str], *arguments: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
-    """Run a management command."""
+    """Run a management command.  Raises: NotReady with what it said, if `check`."""
     command = [sys.executable, "manage.py", *arguments]
-    return subprocess.run(command, env=environment, cwd=PROJECT, check=check, capture_output=True, text=True)
+    done = subprocess.run(command, env=environment, cwd=PROJECT, check=False, capture_output=True, text=True)
+    if check and done.returncode:
+        raise NotReady(f"manage.py {' '.join(arguments)} failed:\n{done.stderr}")
+    return done
 
 
 def _register(environment: Mapping[str, str], shop: Shop, codes: Sequence[str]) -> str:

@@ -1,6 +1,6 @@
 """What the races came to, and whether that is what was promised."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 ACCEPTED = frozenset({"confirmed", "settled"})
@@ -40,13 +40,16 @@ class Round:
 class Ledger:
     """What both sides had written down when everything had come to rest.
 
-    orders: reference → units of each order of the shop that carries it.  allocated: code → units that the shop sold.
+    orders: reference → units of each order of the shop that carries it.  available, allocated: code → units that the
+    shop has left, and that it sold.  reported: code → what Holdfast believes that the shop has left.
     broken: sales that Holdfast made beyond the number it had; audit: differences its own audit found.
     """
 
     promises: Sequence[Promise]
-    orders: dict[str, list[int]]
-    allocated: dict[str, int]
+    orders: Mapping[str, list[int]]
+    available: Mapping[str, int]
+    allocated: Mapping[str, int]
+    reported: Mapping[str, int | None]
     broken: int = 0
     audit: str = ""
 
@@ -61,6 +64,10 @@ class Ledger:
     def rejected(self, code: str) -> int:
         """Units that Holdfast sold and the shop refused."""
         return sum(promise.units for promise in self.of(code) if promise.state not in ACCEPTED | PENDING)
+
+    def disagreements(self) -> list[str]:
+        """Products of which Holdfast believes something else than the shop's books say; below 0 is 0."""
+        return [code for code, units in self.reported.items() if units != max(0, self.available.get(code, 0))]
 
     def in_books(self, code: str) -> int:
         """Units of Holdfast's orders that the shop's own order list shows."""
@@ -96,6 +103,7 @@ def judge(results: Results) -> list[str]:
             problems.append(f"{race.code}: the shop refused {ledger.rejected(race.code)} that nobody else had bought")
     for race in (*results.behind, *results.beside):
         problems += judge_round(race, ledger)
+    problems += [f"{code}: Holdfast never got the shop's last number" for code in ledger.disagreements()]
     if ledger.broken:
         problems.append(f"Holdfast made {ledger.broken} sales beyond what the shop had reported by then")
     if ledger.audit:

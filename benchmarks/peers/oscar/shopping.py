@@ -4,7 +4,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from threading import Barrier
 from typing import Any
 
@@ -19,11 +19,13 @@ SECONDS = 30
 class Books:
     """The shop's own records.
 
-    orders: reference → units of each order that carries it.  allocated: code → units sold and not yet shipped.
+    orders: reference → units of each order that carries it.  available: code → units still to be had, below 0 if
+    it sold more than it has.  allocated: code → units sold and not yet shipped.
     """
 
-    orders: dict[str, list[int]] = field(default_factory=dict)
-    allocated: dict[str, int] = field(default_factory=dict)
+    orders: dict[str, list[int]]
+    available: dict[str, int]
+    allocated: dict[str, int]
 
 
 def product_ids(shop: Shop) -> dict[str, int]:
@@ -85,7 +87,9 @@ def read_books(shop: Shop) -> Books:
         if order["shipping_address"]:
             orders[order["shipping_address"]["notes"]].append(sum(line["quantity"] for line in ask(order["lines"])))
     records = [record for product in ask(f"{shop.url}/admin/products/") for record in product["stockrecords"]]
-    return Books(dict(orders), {record["partner_sku"]: record["num_allocated"] or 0 for record in records})
+    in_stock = {record["partner_sku"]: record["num_in_stock"] for record in records}
+    allocated = {record["partner_sku"]: record["num_allocated"] or 0 for record in records}
+    return Books(dict(orders), {code: units - allocated[code] for code, units in in_stock.items()}, allocated)
 
 
 def _session(who: str) -> requests.Session:
