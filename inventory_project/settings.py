@@ -7,6 +7,7 @@ import structlog
 from django.core.exceptions import ImproperlyConfigured
 
 from inventory_project.logs import redact
+from inventory_project.navigation import UNFOLD  # noqa: F401 - the admin's own settings
 
 env = environ.Env()
 BASE_DIR = Path(__file__).resolve().parent.parent

@@ -43,7 +43,7 @@ class ApiKeyAdmin(ModelAdmin):
     search_fields = ("name", "prefix")
     actions = ("revoke",)
 
-    def get_readonly_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> tuple[str, ...]:  # noqa: ARG002
+    def get_readonly_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> tuple[str, ...]:
         if obj is None:
             return ("prefix",)
         # A key stays with its storefront, whose orders it can read; a revoked one stays revoked.

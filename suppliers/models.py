@@ -51,6 +51,8 @@ class Supplier(models.Model):
 
     class Meta:
         ordering = ["slug"]
+        # Apart from `change`: who may stop a supplier need not be who may say where its secrets are sent.
+        permissions = [("operate_supplier", "Can test, read and stop suppliers")]
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(min_row_ratio__gte=0, min_row_ratio__lte=1), name="supplier_min_row_ratio"

@@ -1,0 +1,87 @@
+"""Promises and movements: what the service wrote, for people to read."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from unfold.decorators import display
+
+from inventory import operations
+from inventory.admin.pages import ReadOnlyAdmin, chosen, log
+from inventory.models import Allocation, StockMovement
+
+ALLOCATION_LABELS = {
+    "held": "info",
+    "committed": "warning",
+    "sending": "warning",
+    "confirmed": "info",
+    "settled": "success",
+    "lost": "danger",
+}
+SPAN = "{0} {1:+d} → {2}"
+
+
+@admin.register(Allocation)
+class AllocationAdmin(ReadOnlyAdmin):
+    list_display = ("reference", "sku", "supplier", "level", "quantity", "shown_state", "upstream_order", "created_at")
+    list_filter = ("state", "level__supplier")
+    list_select_related = ("sku", "level__supplier")
+    ordering = ("-id",)
+    search_fields = ("=reference",)
+    search_help_text = "A whole order number or reservation"
+    actions = ("reconcile_again",)
+
+    @display(description="State", ordering="state", label=ALLOCATION_LABELS)
+    def shown_state(self, allocation: Allocation) -> str:
+        return allocation.state
+
+    @display(description="Supplier")
+    def supplier(self, allocation: Allocation) -> str:
+        return str(allocation.level.supplier)
+
+    @admin.action(description="Reconcile again", permissions=["act"])
+    def reconcile_again(self, request: HttpRequest, queryset: QuerySet[Allocation]) -> None:
+        allocations = chosen(request, queryset)
+        say_reconciled(request, operations.reconcile(row.reference for row in allocations))
+        log(request, allocations, "Asked for it to be reconciled again.")
+
+
+def say_reconciled(request: HttpRequest, count: int) -> None:
+    """Tell a person what a reconciliation will do."""
+    if count:
+        messages.success(request, f"Suppliers will be told or asked, now: {count}.")
+    else:
+        messages.info(request, "Nothing is outstanding upstream: there is nothing to tell or to ask.")
+
+
+@admin.register(StockMovement)
+class StockMovementAdmin(ReadOnlyAdmin):
+    list_display = ("id", "level", "version", "cause", "reference", "sellable", "allocated", "reported", "actor", "at")
+    list_filter = ("cause", "level__supplier")
+    list_select_related = ("level__supplier",)
+    ordering = ("-id",)
+    search_fields = ("reference",)
+    search_help_text = "A whole order number or reservation"
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[StockMovement], search_term: str
+    ) -> tuple[QuerySet[StockMovement], bool]:
+        """By way of the promises, which have an index on the reference; the ledger has none, to be quick to write."""
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        levels = list(Allocation.objects.filter(reference=term).values_list("level_id", flat=True)[:1_000])
+        return queryset.filter(level__in=levels, reference=term), False
+
+    @display(description="Sellable")
+    def sellable(self, row: StockMovement) -> str:
+        return SPAN.format(row.sellable_before, row.sellable_delta, row.sellable_after)
+
+    @display(description="Allocated")
+    def allocated(self, row: StockMovement) -> str:
+        return SPAN.format(row.allocated_before, row.allocated_delta, row.allocated_after)
+
+    @display(description="Reported")
+    def reported(self, row: StockMovement) -> Any:
+        return "–" if row.reported_after is None else row.reported_after

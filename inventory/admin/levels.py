@@ -1,0 +1,168 @@
+"""Stock levels: what upstream reported, what of it can be sold, what is promised.  Every column is the ledger's."""
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import Expression, F, QuerySet
+from django.http import HttpRequest
+from unfold.decorators import display
+
+from inventory import operations, trust
+from inventory.admin.pages import ReadOnlyAdmin, Table, TablesAdmin, age, chosen, link, log
+from inventory.models import Allocation, Offer, Sku, StockLevel
+from suppliers.models import Supplier
+
+NEWEST_MOVEMENTS = 50
+MOST_ALLOCATIONS = 100
+
+
+def policy_of(supplier: Supplier) -> trust.Policy:
+    """How far the supplier's numbers are believed."""
+    return trust.Policy(supplier.buffer, supplier.stale_after_seconds, supplier.expire_after_seconds)
+
+
+def known_at(level: StockLevel) -> datetime | None:
+    """How new the number is: an unchanged row inherits the age of its supplier's last complete snapshot."""
+    feed = getattr(level.supplier, "feed", None)
+    inherited = feed.complete_as_of if feed and level.misses == 0 else None
+    return max((moment for moment in (level.read_at, inherited) if moment), default=None)
+
+
+def reason(level: StockLevel) -> str:
+    """How `sellable` comes from `reported`."""
+    told = trust.sellable(level.reported, policy_of(level.supplier), rejection_cap=level.rejection_cap)
+    if told.units != level.sellable:
+        return f"{level.sellable}; by the policy of now {told.reason}, from the next reading on"
+    return told.reason
+
+
+class ShortfallFilter(admin.SimpleListFilter):
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [
+            ("promised", "has promised units"),
+            ("shortfall", "shortfall: more promised than sellable"),
+            ("capped", "capped after a rejection"),
+            ("missing", "missing from snapshots"),
+            ("unmapped", "sold as no SKU"),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[StockLevel]) -> QuerySet[StockLevel]:
+        conditions: dict[str, dict[str, bool | int | Expression | F | None]] = {
+            "promised": {"allocated__gt": 0},
+            "shortfall": {"allocated__gt": F("sellable")},
+            "capped": {"rejection_cap__isnull": False},
+            "missing": {"misses__gt": 0},
+            "unmapped": {"offers": None},
+        }
+        return queryset.filter(**conditions.get(self.value() or "", {}))
+
+
+@admin.register(StockLevel)
+class StockLevelAdmin(TablesAdmin, ReadOnlyAdmin):
+    list_display = ("external_id", "code", "location", "supplier", "reported", "sellable", "allocated", "left", "age")
+    list_filter = (ShortfallFilter, "supplier")
+    list_select_related = ("supplier__feed",)
+    ordering = ("supplier", "external_id", "location")
+    search_fields = ("external_id", "code")
+    search_help_text = "A whole code or upstream id"
+    actions = ("sync_now", "invalidate_cache")
+    fieldsets = (
+        (None, {"fields": (("supplier", "external_id", "location"), ("code", "flags", "components"))}),
+        ("Stock", {"fields": (("reported", "sellable", "allocated", "left"), ("why", "age", "version"))}),
+        ("Doubts", {"fields": (("misses", "rejections", "rejection_cap", "capped_until"),)}),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[StockLevel]:
+        levels: QuerySet[StockLevel] = super().get_queryset(request)
+        return levels.select_related("supplier__feed")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[StockLevel], search_term: str
+    ) -> tuple[QuerySet[StockLevel], bool]:
+        """Whole words only, and per supplier: so the indexes answer, among millions of rows."""
+        if not search_term:
+            return queryset, False
+        everyone = list(Supplier.objects.values_list("pk", flat=True))
+        term = search_term.strip()
+        return queryset.filter(supplier__in=everyone, external_id=term) | queryset.filter(
+            supplier__in=everyone, code=term
+        ), False
+
+    def get_readonly_fields(self, request: HttpRequest, obj: StockLevel | None = None) -> tuple[str, ...]:
+        return ("left", "why", "age", *(field.name for field in self.opts.fields))
+
+    def tables(self, request: HttpRequest, obj: StockLevel) -> list[Table]:
+        return [offers_table(obj), allocations_table(obj), movements_table(obj)]
+
+    @display(description="Free")
+    def left(self, level: StockLevel) -> int:
+        return max(0, level.sellable - level.allocated)
+
+    @display(description="Why so many are sellable")
+    def why(self, level: StockLevel) -> str:
+        return reason(level)
+
+    @display(description="Age", ordering="read_at")
+    def age(self, level: StockLevel) -> str:
+        return age(known_at(level))
+
+    @admin.action(description="Sync now", permissions=["act"])
+    def sync_now(self, request: HttpRequest, queryset: QuerySet[StockLevel]) -> None:
+        levels = chosen(request, queryset)
+        count = operations.sync([level.pk for level in levels])
+        log(request, levels, "Asked for a sync.")
+        messages.success(request, f"{count} to be read again, now.")
+
+    @admin.action(description="Invalidate cache", permissions=["act"])
+    def invalidate_cache(self, request: HttpRequest, queryset: QuerySet[StockLevel]) -> None:
+        levels = chosen(request, queryset)
+        offered = Sku.objects.filter(offers__level__in=levels).distinct().values_list("code", flat=True)
+        say_invalidated(request, operations.invalidate(offered), len(offered))
+        log(request, levels, "Invalidated the cache of what is sold from it.")
+
+
+def say_invalidated(request: HttpRequest, done: bool, count: int) -> None:
+    """Tell a person what became of the cached answers."""
+    if done:
+        messages.success(request, f"Forgotten: the cached answers of {count} SKUs.")
+    else:
+        messages.warning(request, "The cache does not answer; it will be asked again until it does.")
+
+
+def offers_table(level: StockLevel) -> Table:
+    offers = Offer.objects.filter(level=level).select_related("sku")[:MOST_ALLOCATIONS]
+    rows = [(link(offer.sku), offer.sku.name or "–", offer.priority) for offer in offers]
+    return Table("Sold as", ("SKU", "Name", "Priority"), rows)
+
+
+def allocations_table(level: StockLevel) -> Table:
+    promised = Allocation.objects.filter(level=level, state__in=Allocation.OPEN)
+    newest = promised.select_related("sku").order_by("-id")[:MOST_ALLOCATIONS]
+    rows = [
+        (row.reference, row.sku.code, row.quantity, row.state, row.upstream_order or "–", age(row.created_at))
+        for row in newest
+    ]
+    note = f"The newest {MOST_ALLOCATIONS}." if len(rows) == MOST_ALLOCATIONS else ""
+    return Table("Promised", ("Reference", "SKU", "Quantity", "State", "Upstream order", "Age"), rows, note)
+
+
+def movements_table(level: StockLevel) -> Table:
+    newest = level.movements.order_by("-version")[:NEWEST_MOVEMENTS]
+    rows = [
+        (
+            row.version,
+            row.cause,
+            row.reference or row.actor or "–",
+            f"{row.sellable_before} {row.sellable_delta:+d} → {row.sellable_after}",
+            f"{row.allocated_before} {row.allocated_delta:+d} → {row.allocated_after}",
+            "–" if row.reported_after is None else row.reported_after,
+            row.at,
+        )
+        for row in newest
+    ]
+    note = f"The newest {NEWEST_MOVEMENTS}." if len(rows) == NEWEST_MOVEMENTS else ""
+    return Table("Movements", ("Version", "Cause", "By", "Sellable", "Allocated", "Reported", "At"), rows, note)

@@ -1,0 +1,82 @@
+"""The supplier's page, with what the inventory knows of it: how fresh its catalogue is, and how its snapshots went."""
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from unfold.decorators import display
+
+from inventory.admin.pages import Table, TablesAdmin, age, label, link, seconds_since
+from inventory.admin.runs import SNAPSHOT_LABELS
+from inventory.models import Feed, Snapshot
+from suppliers.admin import SupplierAdmin
+from suppliers.models import Supplier
+
+admin.site.unregister(Supplier)
+
+
+@admin.register(Supplier)
+class StockedSupplierAdmin(TablesAdmin, SupplierAdmin):
+    list_display = (*SupplierAdmin.list_display, "rows", "fresh")
+    list_select_related = ("feed",)
+
+    def tables(self, request: HttpRequest, obj: Supplier) -> list[Table]:
+        return [catalogue_table(obj), snapshots_table(obj)]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Supplier]:
+        suppliers: QuerySet[Supplier] = super().get_queryset(request)
+        return suppliers.select_related("feed")
+
+    @display(description="Rows")
+    def rows(self, supplier: Supplier) -> str:
+        feed = feed_of(supplier)
+        return f"{feed.rows:,}" if feed else "–"
+
+    @display(description="Catalogue as of")
+    def fresh(self, supplier: Supplier) -> str:
+        return freshness(supplier)
+
+
+def feed_of(supplier: Supplier) -> Feed | None:
+    """How new its catalogue is; None before its first snapshot."""
+    feed: Feed | None = getattr(supplier, "feed", None)
+    return feed
+
+
+def is_stale(supplier: Supplier) -> bool:
+    """Whether the catalogue as a whole is older than the policy allows without a mark."""
+    feed = feed_of(supplier)
+    if feed is None or feed.complete_as_of is None:
+        return True
+    return seconds_since(feed.complete_as_of) >= supplier.stale_after_seconds
+
+
+def freshness(supplier: Supplier) -> str:
+    """The age of the catalogue, coloured."""
+    feed = feed_of(supplier)
+    if feed is None or feed.complete_as_of is None:
+        return label("never read", "danger")
+    text = f"{age(feed.complete_as_of)} ago"
+    return label(f"{text}, stale", "warning") if is_stale(supplier) else label(text, "success")
+
+
+def catalogue_table(supplier: Supplier) -> Table:
+    feed = feed_of(supplier)
+    open_ones = supplier.discrepancies.filter(state="open").count()
+    rows = [(freshness(supplier), f"{feed.rows:,}" if feed else "–", open_ones)]
+    return Table("Catalogue", ("As of", "Rows", "Open discrepancies"), rows)
+
+
+def snapshots_table(supplier: Supplier) -> Table:
+    newest = Snapshot.objects.filter(supplier=supplier, kind=Snapshot.Kind.FULL).order_by("-id")[:10]
+    rows = [
+        (
+            link(row, row.pk),
+            label(row.status, SNAPSHOT_LABELS[row.status]),
+            f"{age(row.started_at)} ago",
+            f"{row.seen:,}" if row.total is None else f"{row.seen:,} of {row.total:,}",
+            f"{row.changed:,}",
+            row.reason or "–",
+        )
+        for row in newest
+    ]
+    return Table("Full snapshots", ("Snapshot", "Status", "Began", "Seen", "Changed", "Reason"), rows)

@@ -1,0 +1,121 @@
+"""Orders and reservations: what was promised to whom.  They are placed over HTTP and never edited."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from unfold.decorators import action, display
+from unfold.enums import ActionVariant
+from unfold.forms import BaseDialogForm
+
+from inventory import operations
+from inventory.admin.ledger import say_reconciled
+from inventory.admin.pages import ReadOnlyAdmin, Table, TablesAdmin, age, chosen, link, log, origin
+from inventory.admin.runs import promises_table
+from inventory.models import Allocation
+from orders.cancellation import cancel_order
+from orders.models import Order, Reservation
+from storefronts.models import Storefront
+
+ANSWER = ("answer", "fingerprint")  # bytes for programs
+
+
+@admin.register(Order)
+class OrderAdmin(TablesAdmin, ReadOnlyAdmin):
+    list_display = ("number", "storefront", "reference", "shown_status", "destination", "placed_at")
+    list_filter = ("status", "storefront")
+    list_select_related = ("storefront",)
+    ordering = ("-id",)
+    search_fields = ("number", "reference")
+    search_help_text = "A whole number or reference"
+    exclude = ANSWER
+    actions = ("cancel_orders", "reconcile_again")
+    actions_detail = ("cancel",)
+
+    def get_search_results(
+        self,
+        request: HttpRequest,
+        queryset: QuerySet[Order],
+        search_term: str,
+    ) -> tuple[QuerySet[Order], bool]:
+        """By storefront and reference, as the index is."""
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        everyone = list(Storefront.objects.values_list("pk", flat=True))
+        return queryset.filter(Q(number=term) | Q(storefront__in=everyone, reference=term)), False
+
+    def tables(self, request: HttpRequest, obj: Order) -> list[Table]:
+        lines = [(link(line.sku), line.quantity, line.version) for line in obj.lines.select_related("sku")]
+        promised = Allocation.objects.filter(reference=obj.number).select_related("sku", "level__supplier")
+        return [Table("Lines", ("SKU", "Quantity", "SKU version"), lines), promises_table(promised)]
+
+    @display(description="Status", ordering="status", label={"placed": "success", "cancelled": "warning"})
+    def shown_status(self, order: Order) -> str:
+        return order.status
+
+    @action(
+        description="Cancel",
+        permissions=["act"],
+        url_path="cancel",
+        icon="cancel",
+        variant=ActionVariant.DANGER,
+        dialog={
+            "title": "Cancel this order?",
+            "description": "What the supplier has not seen is released now; the rest is cancelled there.",
+            "form_class": BaseDialogForm,
+            "form_submit_text": "Cancel the order",
+        },
+    )
+    def cancel(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
+        order = self.get_object(request, object_id)
+        if order:
+            self._cancel(request, [order])
+        return HttpResponse(headers={"HX-Redirect": reverse("admin:orders_order_change", args=[object_id])})
+
+    @admin.action(description="Cancel", permissions=["act"])
+    def cancel_orders(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
+        self._cancel(request, chosen(request, queryset))
+
+    @admin.action(description="Reconcile again", permissions=["act"])
+    def reconcile_again(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
+        orders = chosen(request, queryset)
+        say_reconciled(request, operations.reconcile(order.number for order in orders))
+        log(request, orders, "Asked for it to be reconciled again.")
+
+    def _cancel(self, request: HttpRequest, orders: list[Order]) -> None:
+        placed = [order for order in orders if order.status == Order.Status.PLACED]
+        for order in placed:
+            cancel_order(order.number, storefront_id=order.storefront_id, origin=origin(request))
+            log(request, [order], "Cancelled.")  # one by one: the next may be busy, and this one is done
+        messages.success(request, f"Cancelled: {', '.join(order.number for order in placed) or 'none'}.")
+
+
+@admin.register(Reservation)
+class ReservationAdmin(TablesAdmin, ReadOnlyAdmin):
+    list_display = ("id", "storefront", "shown_status", "units", "expires_at", "created")
+    list_filter = ("status", "storefront")
+    list_select_related = ("storefront",)
+    search_fields = ("=id",)
+    search_help_text = "A whole id"
+    exclude = ANSWER
+
+    def tables(self, request: HttpRequest, obj: Reservation) -> list[Table]:
+        held = Allocation.objects.filter(reference=str(obj.pk)).select_related("sku", "level__supplier")
+        return [promises_table(held)]
+
+    @display(
+        description="Status", ordering="status", label={"held": "info", "converted": "success", "released": "warning"}
+    )
+    def shown_status(self, reservation: Reservation) -> str:
+        return reservation.status
+
+    @display(description="Units")
+    def units(self, reservation: Reservation) -> Any:
+        return sum(reservation.lines.values())
+
+    @display(description="Age", ordering="created_at")
+    def created(self, reservation: Reservation) -> str:
+        return age(reservation.created_at)

@@ -1,0 +1,241 @@
+"""Suppliers: connection, secrets, policy, and what a person may do to them."""
+
+from functools import partial
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from unfold.admin import ModelAdmin
+from unfold.decorators import action, display
+from unfold.enums import ActionVariant
+from unfold.forms import BaseDialogForm
+
+from suppliers import gateway
+from suppliers.credentials import unseal
+from suppliers.errors import SupplierError
+from suppliers.forms import SupplierForm
+from suppliers.history_admin import HistoryAdmin
+from suppliers.models import Supplier, Switchboard
+from suppliers.readings import ProbeReport
+from suppliers.signals import full_snapshot_requested, policy_changed
+
+# What stored sellable numbers depend on; ages and switches are applied when a number is read.
+STORED_POLICY = {"buffer", "settlement_lag_seconds"}
+
+
+def confirmation(title: str, description: str, submit: str) -> dict[str, Any]:
+    """A dialog that only asks: what follows is posted, with a token against forged requests."""
+    return {"title": title, "description": description, "form_class": BaseDialogForm, "form_submit_text": submit}
+
+
+def close_dialog(url: str) -> HttpResponse:
+    """What the page behind a dialog shows next."""
+    return HttpResponse(headers={"HX-Redirect": url})
+
+
+@admin.register(Supplier)
+class SupplierAdmin(HistoryAdmin):
+    form = SupplierForm
+    list_display: tuple[str, ...] = ("name", "slug", "adapter", "enabled", "selling", "buffer")
+    list_filter = ("enabled", "stop_selling")
+    search_fields = ("name", "slug")
+    prepopulated_fields = {"slug": ("name",)}
+    readonly_fields = ("stored_credentials",)
+    actions = ("full_snapshot", "stop_selling", "resume_selling")
+    actions_detail = ("test", "full_snapshot_now")
+    warn_unsaved_form = True
+    fieldsets = (
+        (None, {"fields": (("name", "slug"), ("enabled", "stop_selling", "auto_offer"))}),
+        ("Connection", {"fields": ("adapter", "config", "stored_credentials", "new_credentials")}),
+        ("Trust", {"fields": (("buffer", "settlement_lag_seconds"), ("stale_after_seconds", "expire_after_seconds"))}),
+        ("Snapshots", {"fields": (("snapshot_interval_seconds", "min_row_ratio", "missing_after"),)}),
+    )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Supplier | None = None) -> tuple[str, ...]:
+        # Links and log lines name a supplier by its slug.
+        return self.readonly_fields if obj is None else (*self.readonly_fields, "slug")
+
+    def get_prepopulated_fields(self, request: HttpRequest, obj: Supplier | None = None) -> dict[str, Any]:
+        return {} if obj else self.prepopulated_fields
+
+    def has_operate_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("suppliers.operate_supplier")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Supplier | None = None) -> bool:
+        if obj and obj.levels.exists():
+            return False
+        return bool(super().has_delete_permission(request, obj))
+
+    def save_model(self, request: HttpRequest, obj: Supplier, form: SupplierForm, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if change and STORED_POLICY & set(form.changed_data):
+            transaction.on_commit(partial(policy_changed.send_robust, sender=Supplier, supplier_id=obj.pk))
+
+    @display(description="Selling", label={"yes": "success", "stopped": "danger", "disabled": "warning"})
+    def selling(self, supplier: Supplier) -> str:
+        if not supplier.enabled:
+            return "disabled"
+        return "stopped" if supplier.stop_selling else "yes"
+
+    @display(description="Stored credentials")
+    def stored_credentials(self, supplier: Supplier) -> str:
+        """Names alone: no page shows a secret."""
+        try:
+            return ", ".join(sorted(unseal(supplier.credentials))) or "none"
+        except SupplierError as error:
+            return str(error)
+
+    @admin.action(description="Full snapshot", permissions=["operate"])
+    def full_snapshot(self, request: HttpRequest, queryset: QuerySet[Supplier]) -> None:
+        self._request_snapshots(request, list(queryset))
+
+    @action(
+        description="Full snapshot",
+        permissions=["operate"],
+        url_path="full-snapshot",
+        icon="photo_camera",
+        dialog=confirmation("Full snapshot", "Reads the whole catalogue of this supplier, now.", "Start"),
+    )
+    def full_snapshot_now(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
+        supplier = self._found(request, object_id)
+        self._request_snapshots(request, [supplier])
+        return close_dialog(reverse("admin:suppliers_supplier_change", args=[supplier.pk]))
+
+    @admin.action(description="Stop selling", permissions=["operate"])
+    def stop_selling(self, request: HttpRequest, queryset: QuerySet[Supplier]) -> None:
+        """Within a second, in every process."""
+        self._switch(request, queryset.filter(stop_selling=False), stop=True)
+
+    @admin.action(description="Resume selling", permissions=["operate"])
+    def resume_selling(self, request: HttpRequest, queryset: QuerySet[Supplier]) -> None:
+        self._switch(request, queryset.filter(stop_selling=True), stop=False)
+
+    @action(description="Test", permissions=["operate"], url_path="test", icon="network_check")
+    def test(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Asks before it calls: a link must not make requests in our name."""
+        supplier = self._found(request, object_id)
+        report = None
+        if request.method == "POST":
+            report = probe(supplier)
+            self.log_change(request, supplier, f"Tested: {'it works' if report.ok else 'it does not work'}.")
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"Test {supplier}",
+            "opts": self.opts,
+            "supplier": supplier,
+            "report": report,
+            "rows": rows_of(report) if report else None,
+        }
+        return TemplateResponse(request, "suppliers/test.html", context)
+
+    def _found(self, request: HttpRequest, object_id: str) -> Supplier:
+        supplier: Supplier | None = self.get_object(request, object_id)
+        if supplier is None:
+            raise Http404
+        return supplier
+
+    def _request_snapshots(self, request: HttpRequest, suppliers: list[Supplier]) -> None:
+        for supplier in suppliers:
+            self.log_change(request, supplier, "Asked for a full snapshot.")
+            full_snapshot_requested.send_robust(
+                sender=Supplier, supplier_id=supplier.pk, actor=f"admin:{request.user.get_username()}"
+            )
+        messages.success(request, f"Full snapshot asked for: {', '.join(map(str, suppliers)) or 'none'}.")
+
+    def _switch(self, request: HttpRequest, suppliers: QuerySet[Supplier], *, stop: bool) -> None:
+        switched = list(suppliers)
+        for supplier in switched:
+            supplier.stop_selling = stop
+            supplier.save(update_fields=["stop_selling"])
+            self.log_change(request, supplier, "Stopped selling." if stop else "Resumed selling.")
+        names = ", ".join(map(str, switched)) or "none"
+        messages.success(request, f"{'Stopped' if stop else 'Resumed'}: {names}.")
+
+
+def probe(supplier: Supplier) -> ProbeReport:
+    """What a test of the stored configuration finds; waits for the supplier, at most for its deadline."""
+    try:
+        return gateway.for_supplier(supplier).probe()
+    except SupplierError as error:
+        return ProbeReport(ok=False, messages=[f"{type(error).__name__}: {error}"])
+
+
+def rows_of(report: ProbeReport) -> dict[str, Any]:
+    """The rows of the first page as we understand them."""
+    page = report.page
+    rows = [
+        (
+            row.uid,
+            row.sku,
+            row.location or "–",
+            "not counted" if row.available is None else row.available,
+            ", ".join(f"{name} {units}" for name, units in row.components.items()) or "–",
+            ", ".join(sorted(row.flags)) or "–",
+        )
+        for row in (page.rows if page else ())
+    ]
+    return {"headers": ("Row", "SKU", "Location", "Available", "Made of", "Flags"), "rows": rows}
+
+
+@admin.register(Switchboard)
+class SwitchboardAdmin(ModelAdmin):
+    """The one row of switches for everything."""
+
+    fields = ("stop_selling",)
+    readonly_fields = ("stop_selling",)
+    actions_detail = ("stop_everything", "resume_everything")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.has_switch_permission(request) or request.user.has_perm("suppliers.view_switchboard")
+
+    def has_switch_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("suppliers.change_switchboard")
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponseRedirect:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        board, _ = Switchboard.objects.get_or_create(pk=1)
+        return redirect("admin:suppliers_switchboard_change", board.pk)
+
+    @action(
+        description="Stop selling everything",
+        permissions=["switch"],
+        url_path="stop",
+        icon="front_hand",
+        variant=ActionVariant.DANGER,
+        dialog=confirmation("Stop selling everything?", "Every SKU shows 0 available within a second.", "Stop"),
+    )
+    def stop_everything(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
+        return self._set(request, stop=True)
+
+    @action(
+        description="Resume",
+        permissions=["switch"],
+        url_path="resume",
+        icon="play_arrow",
+        dialog=confirmation("Resume selling?", "SKUs and suppliers that were stopped one by one stay so.", "Resume"),
+    )
+    def resume_everything(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
+        return self._set(request, stop=False)
+
+    def _set(self, request: HttpRequest, *, stop: bool) -> HttpResponse:
+        board, _ = Switchboard.objects.get_or_create(pk=1)
+        if Switchboard.objects.filter(pk=1).exclude(stop_selling=stop).update(stop_selling=stop):
+            self.log_change(request, board, "Stopped selling everything." if stop else "Resumed selling.")
+        messages.success(request, "Nothing is sold now." if stop else "Selling again.")
+        return close_dialog(reverse("admin:suppliers_switchboard_change", args=[board.pk]))
