@@ -28,7 +28,7 @@ def merge(run: Run, watch: Watch) -> None:
 
     Orders go on meanwhile: each transaction is short, and skips what they hold until the end.
     watch: called after each chunk.
-    Raises: LeaseLost.
+    Raises: LeaseLost, TimeIsUp.
     """
     origin = Origin(actor=run.snapshot.actor or "snapshot", request_id=f"snapshot-{run.snapshot.pk}")
     if run.phase == runs.MERGING:
@@ -51,7 +51,6 @@ def _merge_staged(run: Run, origin: Origin, watch: Watch) -> None:
         run.after = window.last
         runs.renew(run)
         rows += WINDOW
-        watch(run.snapshot)
         log.info(
             "snapshot_merged",
             snapshot=run.snapshot.pk,
@@ -63,6 +62,8 @@ def _merge_staged(run: Run, origin: Origin, watch: Watch) -> None:
             rows_per_second=round(rows / (time.monotonic() - began)),
             resumed=before != staging.START,
         )
+        watch(run.snapshot)
+        run.check_time()
 
 
 def _insert(run: Run, window: Window, new: Sequence[Different], origin: Origin) -> None:
@@ -101,6 +102,7 @@ def _count_missing(run: Run, origin: Origin, watch: Watch) -> None:
         availability.invalidate(codes)
         log.info("snapshot_missing", snapshot=run.snapshot.pk, supplier=run.supplier.slug, rows=run.snapshot.missing)
         watch(run.snapshot)
+        run.check_time()
 
 
 def _miss(run: Run, level_ids: Sequence[int], origin: Origin) -> list[str]:

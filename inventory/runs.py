@@ -4,6 +4,7 @@ A queued run has no lease; a worker takes it by writing one.  The lease's own va
 was frozen past its lease finds another value in the row and stops, whatever it was about to write.
 """
 
+import time
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,13 +22,17 @@ LEASE_SECONDS = 120  # longer than any page takes, its retries included
 QUEUE_SECONDS = 60  # a queued run that nobody took for so long is announced again: its message was lost
 BACKOFF_SECONDS = 15  # after the first failure; doubles with each, up to the supplier's interval
 RETRY_AFTER_AT_MOST = 3_600  # a supplier may ask for rest, not for silence
-YOUNG_SECONDS = 900  # pages older than this or than the interval are not worth resuming
+YOUNG_SECONDS = 900  # a pause longer than this, or than the interval, is not worth resuming after
 
 READING, MERGING, MISSING = "reading", "merging", "missing"
 
 
 class SnapshotUnavailable(Exception):
     """A full snapshot of this supplier cannot be run now; the message says why."""
+
+
+class TimeIsUp(Exception):
+    """A worker has used the time it was given; the next one goes on at once where it stopped."""
 
 
 class LeaseLost(Exception):
@@ -50,6 +55,12 @@ class Run:
     lease: datetime | None = None
     evidence: dict[str, Any] = field(default_factory=dict)
     resumed_at: int | None = None
+    deadline: float = float("inf")  # of the monotonic clock
+
+    def check_time(self) -> None:
+        """Raises: TimeIsUp.  Call it where everything done is stored."""
+        if time.monotonic() > self.deadline:
+            raise TimeIsUp
 
     def enter(self, phase: str) -> None:
         """Go on to the next phase, from its beginning."""
@@ -94,6 +105,18 @@ _FINISH = """
 UPDATE inventory_snapshot SET status = %s, reason = %s, evidence = %s::jsonb, lease_until = NULL,
     finished_at = clock_timestamp()
 WHERE id = %s AND status = 'running' AND lease_until = %s
+"""
+_HAND_OVER = """
+UPDATE inventory_snapshot SET lease_until = clock_timestamp() WHERE id = %s AND status = 'running' AND lease_until = %s
+"""
+_PURGE = """
+DELETE FROM inventory_snapshot old WHERE finished_at < now() - %s * interval '1 day'
+    AND (kind <> 'full' OR EXISTS (SELECT 1 FROM inventory_snapshot newer WHERE newer.supplier_id = old.supplier_id
+                                   AND newer.kind = 'full' AND newer.id > old.id))
+"""
+_PURGE_STAGING = """
+DELETE FROM inventory_staging WHERE snapshot_id IN (
+    SELECT id FROM inventory_snapshot WHERE finished_at < now() - %s * interval '1 day')
 """
 
 
@@ -165,11 +188,11 @@ def latest_full(supplier_id: int) -> Snapshot | None:
 
 
 def is_resumable(snapshot: Snapshot, supplier: Supplier) -> bool:
-    """Whether pages were stored that are young enough to be part of one picture with those that follow."""
-    if snapshot.status not in (Snapshot.Status.FAILED, Snapshot.Status.RUNNING) or snapshot.first_requested_at is None:
+    """Whether pages were stored, the last of them so lately that they make one picture with those that follow."""
+    if snapshot.status not in (Snapshot.Status.FAILED, Snapshot.Status.RUNNING) or snapshot.last_requested_at is None:
         return False
     limit = max(YOUNG_SECONDS, supplier.snapshot_interval_seconds)
-    return clock() - snapshot.first_requested_at < timedelta(seconds=limit)
+    return clock() - snapshot.last_requested_at < timedelta(seconds=limit)
 
 
 def clock() -> datetime:
@@ -222,6 +245,26 @@ def finish(run: Run, status: Snapshot.Status, reason: str = "") -> None:
         if not cursor.rowcount:
             raise LeaseLost(f"snapshot {run.snapshot.pk} is held by another worker")
     run.snapshot.refresh_from_db()
+
+
+def hand_over(run: Run) -> None:
+    """Give the run back unfinished: its lease ends now, so the next beat announces it.
+
+    Raises: LeaseLost.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_HAND_OVER, [run.snapshot.pk, run.lease])
+        if not cursor.rowcount:
+            raise LeaseLost(f"snapshot {run.snapshot.pk} is held by another worker")
+    run.snapshot.refresh_from_db()
+
+
+def purge(*, keep_days: int = 7) -> int:
+    """Delete ended runs older than the kept days, but of each supplier the last full one; how many went."""
+    with connection.cursor() as cursor:
+        cursor.execute(_PURGE_STAGING, [keep_days])
+        cursor.execute(_PURGE, [keep_days])
+        return int(cursor.rowcount)
 
 
 def queue_if_due(supplier: Supplier) -> bool:

@@ -31,17 +31,23 @@ _EVIDENCE = 2_000  # characters of an answer kept for a person
 _LONGEST_COMMIT = timedelta(seconds=10)
 
 
-def run_full(supplier_id: int, *, actor: str = "", watch: Watch | None = None) -> Snapshot:
+def run_full(
+    supplier_id: int, *, actor: str = "", watch: Watch | None = None, seconds: float = float("inf")
+) -> Snapshot:
     """Read a supplier's whole catalogue and merge it; the row that tells what became of it.
 
     A run that was queued or left behind is taken over.  A supplier that fails, or whose snapshot is not believed, ends
     as FAILED or REFUSED and changes nothing.  watch: called after each page, each chunk of the merge, and at the end.
+    seconds: after so many it stops at the next page or chunk, still RUNNING, for `start_due` to announce at once.
     Raises: SnapshotUnavailable, LeaseLost.
     """
     supplier = Supplier.objects.get(pk=supplier_id)
     run = runs.take(supplier, actor=actor)
+    run.deadline = time.monotonic() + seconds
     try:
         _complete(run, watch or (lambda _: None))
+    except runs.TimeIsUp:
+        runs.hand_over(run)
     except Refused as refusal:
         run.evidence |= refusal.evidence
         _end(run, Snapshot.Status.REFUSED, refusal.reason)
@@ -105,6 +111,7 @@ def _read(run: Run, watch: Watch) -> None:
         watch(run.snapshot)
         if page.cursor is None:
             return
+        run.check_time()
     raise Refused("the listing ended without saying that it was complete", pages=run.snapshot.pages)
 
 

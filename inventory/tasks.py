@@ -30,11 +30,11 @@ def start_due_snapshots() -> None:
         full_snapshot.delay(supplier_id)
 
 
-@shared_task(soft_time_limit=570, time_limit=600)
+@shared_task(soft_time_limit=110, time_limit=120)
 def full_snapshot(supplier_id: int, actor: str = "") -> None:
-    """A worker that is stopped here leaves a run that the next one resumes."""
+    """A catalogue that takes longer, or a worker that is stopped, leaves a run that the next one resumes."""
     try:
-        snapshots.run_full(supplier_id, actor=actor)
+        snapshots.run_full(supplier_id, actor=actor, seconds=80)
     except (runs.SnapshotUnavailable, runs.LeaseLost) as error:
         log.info("snapshot_not_run", supplier_id=supplier_id, reason=str(error))
 
@@ -59,3 +59,8 @@ def expire_holds() -> None:
 @shared_task(soft_time_limit=50, time_limit=60)
 def purge_effects() -> None:
     effects.purge()
+
+
+@shared_task(soft_time_limit=50, time_limit=60)
+def purge_snapshots() -> None:
+    runs.purge()

@@ -24,4 +24,6 @@ app.conf.beat_schedule = {
     "expire-holds": {"task": "inventory.tasks.expire_holds", "schedule": 10.0},
     # Done effects are kept for a week as evidence, then deleted.
     "purge-effects": {"task": "inventory.tasks.purge_effects", "schedule": 3600.0},
+    # Ended runs are kept for a week, and of each supplier the last full one for good.
+    "purge-snapshots": {"task": "inventory.tasks.purge_snapshots", "schedule": 3600.0},
 }

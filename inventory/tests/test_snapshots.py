@@ -324,7 +324,7 @@ def test_a_resumed_snapshot_first_proves_that_its_rows_are_still_there(supplier,
 
 def test_a_failed_snapshot_that_is_too_old_is_not_resumed(supplier, chaos):
     failed = run(supplier, after_page(2, lambda: chaos.set(down={"mode": "503"})))
-    Snapshot.objects.update(first_requested_at=runs.clock() - timedelta(hours=2))
+    Snapshot.objects.update(last_requested_at=runs.clock() - timedelta(hours=2))
     chaos.set(profile="calm")
     assert run(supplier).pk != failed.pk
     assert staging.count(failed.pk) == 0
@@ -377,6 +377,25 @@ def test_a_merge_that_was_interrupted_goes_on_and_counts_a_miss_once(supplier, m
         snapshot = run(supplier)
     assert (snapshot.status, snapshot.missing) == (Status.APPLIED, 4)
     assert sorted(StockLevel.objects.values_list("misses", flat=True))[-5:] == [0, 1, 1, 1, 1]
+
+
+def test_a_worker_whose_time_is_up_hands_over_after_each_page_and_chunk(supplier):
+    legs = 0
+    while (snapshot := snapshots.run_full(supplier.pk, seconds=0)).status == Status.RUNNING:
+        legs += 1
+        assert sorted(chain(*in_threads(3, snapshots.start_due))) == [supplier.pk], "announced at once, and once"
+    assert (snapshot.status, snapshot.seen, snapshot.evidence["failures"]) == (Status.APPLIED, 25, 0)
+    assert legs == 3, "two pages and the chunk of the merge"
+    assert Snapshot.objects.count() == 1
+
+
+def test_ended_runs_are_forgotten_but_for_the_last(supplier):
+    for _ in range(3):
+        run(supplier)
+    Snapshot.objects.update(finished_at=runs.clock() - timedelta(days=8))
+    assert runs.purge() == 2
+    assert Snapshot.objects.count() == 1
+    assert snapshots.start_due() == [], "its start still counts"
 
 
 # --- when it is time ------------------------------------------------------------------------------
