@@ -5,6 +5,8 @@ pybreaker's own `call` holds a lock while the call runs: two threads could not t
 before a call and told after it, and the call itself runs outside.
 """
 
+import threading
+import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -14,7 +16,7 @@ import pybreaker
 import redis
 
 from suppliers.adapters.limits import Limits
-from suppliers.errors import CircuitOpen, SupplierError, Transient
+from suppliers.errors import CircuitOpen, Transient
 from suppliers.shared_state import shared_state
 
 
@@ -27,7 +29,11 @@ class Circuit:
 
 
 class Breaker:
-    """Counts failures in a row; open, it refuses every call until `breaker_seconds` have passed, then tries one."""
+    """Counts failures in a row; open, it refuses every call until `breaker_seconds` have passed, then tries one.
+
+    Redis decides while it is there.  Each process keeps its own account beside it, so that losing Redis in the middle
+    of an outage does not send everybody to a supplier that is down.
+    """
 
     def __init__(self, name: str, limits: Limits) -> None:
         self._name = name
@@ -35,7 +41,7 @@ class Breaker:
 
     def check(self) -> None:
         """Raises: CircuitOpen while the supplier is left alone."""
-        storage = self._circuit().storage
+        storage = self._circuits()[-1].storage
         if storage.state == pybreaker.STATE_CLOSED:
             return
         opened = storage.opened_at
@@ -46,45 +52,67 @@ class Breaker:
             error.retry_after = max(1.0, wait)
             raise error
 
-    def succeeded(self) -> None:
-        # A late answer to a call that was under way when it opened does not close it.
-        with suppress(pybreaker.CircuitBreakerError):
-            self._circuit().breaker.call(lambda: None)
+    def answered(self) -> None:
+        """The supplier is up, whatever it said."""
+        for circuit in self._circuits():
+            # A late answer to a call that was under way when it opened does not close it.
+            with suppress(pybreaker.CircuitBreakerError):
+                circuit.breaker.call(lambda: None)
 
-    def failed(self, error: SupplierError) -> None:
-        """Only what says that the supplier is down counts; a refusal or nonsense comes from one that is up."""
-        if not isinstance(error, Transient) or isinstance(error, CircuitOpen):
-            return
+    def failed(self, error: Transient) -> None:
+        """The supplier did not do its part."""
 
         def repeat() -> NoReturn:
             raise error
 
-        with suppress(SupplierError, pybreaker.CircuitBreakerError):
-            self._circuit().breaker.call(repeat)
+        for circuit in self._circuits():
+            with suppress(Transient, pybreaker.CircuitBreakerError):
+                circuit.breaker.call(repeat)
 
     def _may_try(self) -> bool:
         """One trial at a time, over all processes: a supplier that is getting up must not be run over."""
+        seconds = self._limits.total_seconds
+        if not trials.begin(self._name, seconds):
+            return False
         client = shared_state().client()
         if client is None:
             return True
-        key = f"supplier:{{{self._name}}}:trial"
         try:
-            return bool(client.set(key, b"1", nx=True, px=int(self._limits.total_seconds * 1000)))
+            return bool(client.set(f"supplier:{{{self._name}}}:trial", b"1", nx=True, px=int(seconds * 1000)))
         except redis.RedisError:
             shared_state().lost()
             return True
 
-    def _circuit(self) -> Circuit:
-        circuit = process_circuit(self._name)
-        client = shared_state().client()
-        if client is not None:
+    def _circuits(self) -> list[Circuit]:
+        """The account of this process, and the shared one after it if Redis is there."""
+        circuits = [process_circuit(self._name)]
+        if shared_state().client() is not None:
             try:
-                circuit = redis_circuit(self._name, shared_state().redis)
+                circuits.append(redis_circuit(self._name, shared_state().redis))
             except redis.RedisError:
                 shared_state().lost()
-        circuit.breaker.fail_max = self._limits.breaker_failures
-        circuit.breaker.reset_timeout = self._limits.breaker_seconds
-        return circuit
+        for circuit in circuits:
+            circuit.breaker.fail_max = self._limits.breaker_failures
+            circuit.breaker.reset_timeout = self._limits.breaker_seconds
+        return circuits
+
+
+class Trials:
+    """Which suppliers this process is trying out, and until when at most."""
+
+    def __init__(self) -> None:
+        self._until: dict[str, float] = {}
+        self._lock = threading.Lock()
+
+    def begin(self, name: str, seconds: float) -> bool:
+        with self._lock:
+            if time.monotonic() < self._until.get(name, 0.0):
+                return False
+            self._until[name] = time.monotonic() + seconds
+            return True
+
+
+trials = Trials()
 
 
 @cache

@@ -12,7 +12,7 @@ import stamina
 from suppliers.adapters import build
 from suppliers.adapters.limits import Limits
 from suppliers.breaker import Breaker
-from suppliers.errors import CircuitOpen, SupplierError, Throttled, Transient
+from suppliers.errors import BlockedAddress, CircuitOpen, NotConfigured, SupplierError, Throttled, Transient
 from suppliers.models import Supplier
 from suppliers.pace import LONGEST_PAUSE, Pace
 from suppliers.readings import ConfirmRequest, ConfirmResult, FetchResult, Json, Page, ProbeReport, Ref
@@ -54,15 +54,21 @@ class PolicedCaller:
         try:
             result = read(exchange(session, request, self._limits.exchange, deadline))
         except SupplierError as error:
-            self._breaker.failed(error)
-            if isinstance(error, Throttled) and error.retry_after:
-                self._pace.pause(error.retry_after)
+            self._note(error)
             raise
         finally:
             if not safe:
                 session.close()
-        self._breaker.succeeded()
+        self._breaker.answered()
         return result
+
+    def _note(self, error: SupplierError) -> None:
+        if isinstance(error, Transient):
+            self._breaker.failed(error)
+        elif not isinstance(error, BlockedAddress | NotConfigured):  # those are ours: nothing was sent
+            self._breaker.answered()
+        if isinstance(error, Throttled) and error.retry_after:
+            self._pace.pause(error.retry_after)
 
 
 def worth_repeating(error: Exception, deadline: Deadline) -> bool | float:

@@ -14,7 +14,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 RETRY_SECONDS = 5.0
-SOCKET_SECONDS = 0.25
+SOCKET_SECONDS = 1.0
 
 
 class SharedState:

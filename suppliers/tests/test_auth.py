@@ -1,6 +1,7 @@
 """How requests prove who we are, and what happens when that is no longer believed."""
 
 import base64
+import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -44,6 +45,18 @@ def test_a_key_in_the_query_is_in_no_error(make_gateway):
         next(make_gateway(upstream, auth=auth, list={**LIST, "request": {"path": "/s", "params": {"a": 1}}}).snapshot())
     assert upstream.seen[0].query == {"a": "1", "key": "hush-hush"}
     assert "hush" not in str(caught.value)
+
+
+def test_no_log_holds_a_secret(make_gateway, caplog):
+    caplog.set_level(logging.DEBUG)
+    auth = {"type": "api_key", "in": "query", "name": "key", "value": "$secret.token"}
+    headers = {"X-Pass": "$secret.password"}
+    answers = [reply(status=500), b"HTTP/1.1 200 OK\r\nbad header\r\n\r\n{}", GOOD]
+    with running_upstream(lambda _: answers.pop(0)) as upstream:
+        list(make_gateway(upstream, auth=auth, headers=headers, limits={"attempts": 3}).probe().messages)
+    assert "retry" in caplog.text
+    assert "hush-hush" not in caplog.text
+    assert "pass-word" not in caplog.text
 
 
 def test_headers_and_secrets_of_the_configuration_go_with_every_call(make_gateway):

@@ -3,9 +3,10 @@
 import json
 import socket
 import socketserver
+import ssl
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -108,11 +109,21 @@ class Handler(socketserver.StreamRequestHandler):
 class Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = True
+    tls: ssl.SSLContext | None = None
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        # Here and not when it is accepted: a handshake must not hold up the others.
+        if self.tls is None:
+            super().finish_request(request, client_address)
+            return
+        with suppress(OSError), self.tls.wrap_socket(request, server_side=True) as wrapped:
+            super().finish_request(wrapped, client_address)
 
 
 @contextmanager
-def running_upstream(answer: Callable[[Seen], bytes | Write]) -> Iterator[Upstream]:
+def running_upstream(answer: Callable[[Seen], bytes | Write], tls: ssl.SSLContext | None = None) -> Iterator[Upstream]:
     with Server(("127.0.0.1", 0), Handler) as server:
+        server.tls = tls
         host, port = server.server_address[:2]
         upstream = Upstream(answer, f"http://{host!s}:{port}")
         server.upstream = upstream  # type: ignore[attr-defined]
