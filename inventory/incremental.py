@@ -24,6 +24,7 @@ from suppliers.readings import Capability, FetchResult, Ref
 log = structlog.get_logger(__name__)
 
 FIRST_BACKOFF, LONGEST_BACKOFF = 2.0, 300.0  # seconds, doubling with each attempt
+SWITCHED_OFF = 60.0  # seconds until it is looked at again
 
 Key = tuple[str, str]  # uid, location
 
@@ -58,6 +59,9 @@ def sync_due(supplier_id: int) -> int:
     """
     supplier = Supplier.objects.get(pk=supplier_id)
     claimed = effects.claim(Effect.Kind.SYNC, supplier_id)
+    if not supplier.enabled:
+        effects.postpone([one.id for one in claimed], delay=SWITCHED_OFF, error="the supplier is switched off")
+        return 0
     waiting, closed = _sort(supplier, claimed)
     if not waiting:
         return closed

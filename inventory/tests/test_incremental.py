@@ -192,3 +192,11 @@ def test_an_effect_of_no_level_of_this_supplier_is_closed(supplier, make_level):
     for target in (str(other.pk), "987654321", "nonsense"):
         Effect.objects.create(kind="sync", supplier=supplier, target=target)
     assert snapshots.sync_due(supplier.pk) == 3
+
+
+def test_a_supplier_that_is_switched_off_is_not_read(supplier, chaos):
+    Supplier.objects.update(enabled=False)
+    want(supplier, 1)
+    assert snapshots.sync_due(supplier.pk) == 0
+    assert fetches(chaos) == 0
+    assert "switched off" in Effect.objects.get(done_at=None).error

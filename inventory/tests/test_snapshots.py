@@ -495,6 +495,20 @@ def test_a_collision_ends_when_a_person_has_mapped_every_row(make_sku):
     assert Discrepancy.objects.get(kind="collision").state == "resolved"
 
 
+def test_a_collision_that_a_person_resolved_is_reported_again_only_with_other_rows(make_sku):
+    make_sku("SAME")
+    with running_chaos_supplier(items=items(1, 2, code="SAME")) as chaos:
+        supplier = connect(chaos)
+        run(supplier)
+        Discrepancy.objects.update(state="resolved", resolution="the second one is a sample")
+        run(supplier)
+    assert not Discrepancy.objects.filter(state="open").exists()
+    with running_chaos_supplier(items=items(1, 2, 3, code="SAME")) as chaos:
+        point_to(supplier, chaos)
+        run(supplier)
+    assert Discrepancy.objects.get(state="open").evidence["rows"] == 3
+
+
 def test_one_row_in_several_places_is_offered_from_all_of_them(supplier, make_sku, make_level):
     make_sku("SAME")
     for place in ("east", "west"):
