@@ -106,11 +106,12 @@ WHERE id = ANY(%s) AND state = 'sending'
 """
 _SPLIT = """
 WITH rest AS (
-    UPDATE inventory_allocation SET quantity = %(kept)s WHERE id = %(id)s AND state = 'sending' RETURNING *
+    UPDATE inventory_allocation SET quantity = %(kept)s
+    WHERE id = %(id)s AND quantity = %(kept)s + %(rest)s AND state IN ('sending', 'committed') RETURNING *
 )
 INSERT INTO inventory_allocation (level_id, sku_id, reference, quantity, state, lease_until, cancel_requested_at,
                                   upstream_order, detail, created_at)
-SELECT level_id, sku_id, reference, %(rest)s, 'sending', lease_until, cancel_requested_at, '', '', created_at FROM rest
+SELECT level_id, sku_id, reference, %(rest)s, state, lease_until, cancel_requested_at, '', '', created_at FROM rest
 RETURNING id
 """
 
@@ -216,16 +217,18 @@ def _confirm(claimed: Claim, allocation_ids: Sequence[int], result: ConfirmResul
         return
     with connection.cursor() as cursor:
         cursor.execute(_CONFIRM, [result.upstream_order[:100], result.detail[:300], list(allocation_ids)])
-        if cursor.rowcount < len(allocation_ids) and _is_given_up(cursor, allocation_ids):
-            evidence = {"detail": "taken upstream after it was given up here", "upstream_order": result.upstream_order}
+        if cursor.rowcount < len(allocation_ids) and _is_surplus(cursor, allocation_ids, result):
+            evidence = {"detail": "taken upstream, and not expected here", "upstream_order": result.upstream_order}
             report_doubt(claimed, evidence)
     _sync_after_lag(claimed, [part.level_id for part in claimed.parts if part.id in allocation_ids])
 
 
-def _is_given_up(cursor: CursorWrapper, allocation_ids: Sequence[int]) -> bool:
+def _is_surplus(cursor: CursorWrapper, allocation_ids: Sequence[int], result: ConfirmResult) -> bool:
+    """Whether upstream took what was given up here, or took it a second time; not if a read-back was just faster."""
     cursor.execute(
-        "SELECT 1 FROM inventory_allocation WHERE id = ANY(%s) AND state IN ('released', 'lost') LIMIT 1",
-        [list(allocation_ids)],
+        "SELECT 1 FROM inventory_allocation WHERE id = ANY(%s)"
+        " AND (state IN ('released', 'lost') OR upstream_order <> %s) LIMIT 1",
+        [list(allocation_ids), result.upstream_order[:100]],
     )
     return cursor.fetchone() is not None
 

@@ -62,6 +62,18 @@ def claim(kind: str, supplier_id: int | None, *, limit: int = 500) -> list[Claim
         return sorted((Claimed(*row) for row in cursor.fetchall()), key=lambda effect: effect.id)
 
 
+def claims_under_way(kind: str, supplier_id: int | None) -> int:
+    """How many claims of one lane somebody works on now, each of one effect or many."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            # What was claimed together ends together.
+            "SELECT count(DISTINCT leased_until) FROM inventory_effect WHERE done_at IS NULL AND kind = %s"
+            " AND supplier_id IS NOT DISTINCT FROM %s AND leased_until >= now()",
+            [kind, supplier_id],
+        )
+        return int(cursor.fetchone()[0])
+
+
 def close(effect_ids: Sequence[int]) -> None:
     """Mark effects done.  Call it in the transaction of the effect itself."""
     with connection.cursor() as cursor:

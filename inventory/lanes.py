@@ -5,25 +5,32 @@ from collections.abc import Callable
 from inventory import availability, effects, policy, reconciliation, snapshots
 from inventory.models import Effect
 
+# Workers that one lane may occupy: orders ring faster than a slow supplier answers, and others need workers too.
+DRAINS_AT_ONCE = 2
 _RETRY_SECONDS = 2.0
 
 
 def drain(kind: str, supplier_id: int | None) -> None:
-    """Work off what is due in one lane.  Twice at once is harmless: each effect is claimed by one."""
+    """Work off what is due in one lane.  Twice at once is harmless: each effect is claimed by one.
+
+    Does nothing if enough workers do so already; what they leave is found by the sweep.
+    """
+    # Two that look at the same instant both go on: the number is for economy, not for safety.
+    if effects.claims_under_way(kind, supplier_id) >= DRAINS_AT_ONCE:
+        return
     if supplier_id is None:
         _invalidate()
     else:
         _OF_SUPPLIER[Effect.Kind(kind)](supplier_id)
 
 
-def _invalidate() -> int:
-    claimed = effects.claim(Effect.Kind.INVALIDATE, None)
-    ids = [effect.id for effect in claimed]
-    if availability.invalidate(sorted({effect.target for effect in claimed})):
+def _invalidate() -> None:
+    while claimed := effects.claim(Effect.Kind.INVALIDATE, None):
+        ids = [effect.id for effect in claimed]
+        if not availability.invalidate(sorted({effect.target for effect in claimed})):
+            effects.postpone(ids, delay=_RETRY_SECONDS, error="the cache could not be reached")
+            return
         effects.close(ids)
-    else:
-        effects.postpone(ids, delay=_RETRY_SECONDS, error="the cache could not be reached")
-    return len(ids)
 
 
 _OF_SUPPLIER: dict[Effect.Kind, Callable[[int], int]] = {

@@ -133,12 +133,14 @@ def _work_off(kind: Effect.Kind, supplier_id: int, act: Callable[[Adapter, Suppl
     """Do one effect after the other until none is due, the supplier fails, or it took long enough."""
     supplier = Supplier.objects.get(pk=supplier_id)
     until = time.monotonic() + WORK_SECONDS
+    upstream: Adapter | None = None
     done = 0
     # One at a time: the lease of an effect covers one call, not a queue of them.
     while time.monotonic() < until and (claimed := effects.claim(kind, supplier_id, limit=1)):
         effect = claimed[0]
         try:
-            act(gateway.for_supplier(supplier), supplier, effect)
+            upstream = upstream or gateway.for_supplier(supplier)
+            act(upstream, supplier, effect)
         except SupplierError as error:
             log.warning("upstream_postponed", supplier=supplier.slug, kind=str(kind), reason=_reason(error))
             effects.postpone([effect.id], delay=_delay(effect, error), error=_reason(error))

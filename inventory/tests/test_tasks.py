@@ -12,7 +12,7 @@ from celery import current_app
 from django.conf import settings as django_settings
 from django.db import connection
 
-from inventory import availability, bell, tasks
+from inventory import availability, bell, effects, lanes, tasks
 from inventory.bell import Bell, unheard
 from inventory.models import Allocation, Effect, StockLevel, StockMovement
 from inventory.tests.ledgers import differences
@@ -197,3 +197,14 @@ def test_a_child_of_a_fork_has_a_bell_of_its_own():
     os.waitpid(child, 0)
     os.close(reader)
     bell.join()
+
+
+def test_a_lane_occupies_no_more_workers_than_it_may(make_level):
+    for number in range(4):
+        Effect.objects.create(kind="invalidate", target=f"SKU-{number}")
+    others = [effects.claim("invalidate", None, limit=1) for _ in range(lanes.DRAINS_AT_ONCE)]
+    tasks.drain("invalidate", None)
+    assert not Effect.objects.exclude(done_at=None).exists()
+    effects.close([effect.id for effect in others.pop()])
+    tasks.drain("invalidate", None)
+    assert Effect.objects.filter(done_at=None).count() == 1  # the one that another worker still has

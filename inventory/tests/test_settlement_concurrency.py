@@ -1,0 +1,107 @@
+"""Orders, cancels, readings and answers of upstream at once: nothing deadlocks, and the ledger adds up."""
+
+import random
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
+
+import pytest
+from django.db import connection, transaction
+
+from inventory import claims, settlement, sourcing, stock
+from inventory.ledger import Origin
+from inventory.models import Allocation, Offer, Sku, StockLevel
+from inventory.settlement import Reading
+from inventory.tests.ledgers import differences
+from inventory.tests.promises import cancel
+from suppliers.models import Supplier
+from suppliers.readings import ConfirmResult, Outcome
+
+pytestmark = pytest.mark.django_db(transaction=True)
+ORIGIN = Origin(actor="test")
+ROUNDS = 60
+CODES = ["A", "B", "C", "D"]
+OUTCOMES = [Outcome.ACCEPTED, Outcome.ACCEPTED, Outcome.REJECTED_STOCK, Outcome.REJECTED_OTHER, Outcome.PARTIAL]
+
+
+class Chaos:
+    """What several workers do to four SKUs that share levels, each by its own dice."""
+
+    def __init__(self, supplier: Supplier) -> None:
+        self.supplier = supplier
+        self.numbers = count(1)
+        self.levels = list(StockLevel.objects.order_by("-pk").values_list("pk", flat=True))
+
+    def order(self, dice: random.Random) -> None:
+        codes = dice.sample(CODES, 2)
+        with transaction.atomic():
+            locked = stock.lock(codes)()
+            decision = sourcing.decide(locked.positions, [(code, dice.randint(1, 3)) for code in codes])
+            if not decision.shortages:
+                stock.allocate([stock.Promise(f"order-{next(self.numbers)}", decision.takes, ORIGIN)], locked)
+
+    def cancel(self, dice: random.Random) -> None:
+        cancel(f"order-{dice.randint(1, 40)}")
+
+    def read(self, dice: random.Random) -> None:
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT clock_timestamp()")
+                now = cursor.fetchone()[0]
+            readings = [Reading(pk, dice.randint(0, 30), now) for pk in self.levels]
+            settlement.absorb(readings, origin=ORIGIN, skip_locked=dice.random() < 0.5)
+
+    def confirm(self, dice: random.Random) -> None:
+        claimed = claims.claim(self.supplier, f"order-{dice.randint(1, 40)}", lease_seconds=60)
+        if claimed is None:
+            return
+        outcome = dice.choice(OUTCOMES)
+        accepted = {part.ref.uid: dice.randint(0, part.quantity) for part in claimed.parts}
+        if dice.random() < 0.2:
+            claims.give_back(claimed)
+        else:
+            claims.conclude(claimed, ConfirmResult(outcome, accepted=accepted if outcome is Outcome.PARTIAL else {}))
+
+
+@pytest.fixture
+def chaos(make_supplier, make_level) -> Chaos:
+    supplier = make_supplier(settlement_lag_seconds=0)
+    levels = [make_level(code, 30, supplier=supplier) for code in CODES]
+    for code, level in zip(CODES, reversed(levels), strict=True):
+        Offer.objects.create(sku=Sku.objects.get(code=code), level=level, priority=200)
+    return Chaos(supplier)
+
+
+@contextmanager
+def workers(jobs: list[Callable[[random.Random], None]]) -> Iterator[list[BaseException]]:
+    """Each job in a thread of its own, ROUNDS times; what they raised."""
+    failures: list[BaseException] = []
+    start = threading.Barrier(len(jobs))
+
+    def work(number: int, job: Callable[[random.Random], None]) -> None:
+        dice = random.Random(number)
+        try:
+            start.wait(10)
+            for _ in range(ROUNDS):
+                job(dice)
+        except Exception as error:  # noqa: BLE001 - the test names them all
+            failures.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=work, args=numbered) for numbered in enumerate(jobs)]
+    for thread in threads:
+        thread.start()
+    yield failures
+    for thread in threads:
+        thread.join()
+
+
+def test_everything_at_once_keeps_the_ledger(chaos):
+    with workers([chaos.order, chaos.order, chaos.cancel, chaos.read, chaos.confirm, chaos.confirm]) as failures:
+        pass
+    assert failures == []
+    assert differences() == []
+    seen = set(Allocation.objects.values_list("state", flat=True))
+    assert {"released", "lost", "settled"} <= seen, "the dice left something out"
