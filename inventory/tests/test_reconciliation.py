@@ -12,8 +12,10 @@ from inventory import claims, positions, reconciliation, snapshots
 from inventory.models import Allocation, Discrepancy, Effect, StockLevel
 from inventory.tests.ledgers import differences
 from inventory.tests.promises import cancel, make_due, open_effects, pass_time, place, states
-from suppliers import credentials, gateway
+from suppliers import adapters, credentials, gateway
+from suppliers.errors import UpstreamTimeout
 from suppliers.models import Supplier
+from suppliers.readings import Capability, ConfirmRequest, ConfirmResult
 from suppliers.simulator.configuration import rest_config
 from suppliers.simulator.running import RunningChaosSupplier, running_chaos_supplier
 
@@ -277,6 +279,26 @@ def test_a_throttled_order_waits_as_long_as_upstream_asks(supplier, chaos):
     assert 6 < (effect.due_at - effect.created_at).total_seconds() < 12
     assert effect.error.startswith("Throttled")
     assert effect.leased_until is None
+
+
+class Careless:
+    """An adapter that raises after the order had left."""
+
+    capabilities = Capability.CONFIRM | Capability.READBACK
+
+    def __init__(self, *_: object) -> None: ...
+
+    def confirm(self, order: ConfirmRequest) -> ConfirmResult:
+        raise UpstreamTimeout("no answer", sent=True)
+
+
+def test_an_order_that_left_is_not_given_back_whatever_an_adapter_raises(supplier, chaos, monkeypatch):
+    monkeypatch.setitem(adapters.ADAPTERS, "careless", Careless)
+    Supplier.objects.filter(pk=supplier.pk).update(adapter="careless")
+    place("order-1", {SKU: 3})
+    confirm(supplier)
+    assert states("order-1") == [("sending", 3)]
+    assert open_effects("confirm") == 0
 
 
 def test_a_supplier_that_cannot_be_told_leaves_the_order_committed(supplier, chaos):

@@ -2,6 +2,7 @@
 
 import random
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -14,7 +15,7 @@ from inventory.ledger import Origin
 from inventory.models import Allocation, Offer, Sku, StockLevel
 from inventory.settlement import Reading
 from inventory.tests.ledgers import differences
-from inventory.tests.promises import cancel
+from inventory.tests.promises import cancel, place
 from suppliers.models import Supplier
 from suppliers.readings import ConfirmResult, Outcome
 
@@ -105,3 +106,36 @@ def test_everything_at_once_keeps_the_ledger(chaos):
     assert differences() == []
     seen = set(Allocation.objects.values_list("state", flat=True))
     assert {"released", "lost", "settled"} <= seen, "the dice left something out"
+
+
+def test_one_order_written_off_by_two_workers_at_once_leaves_the_level_once(make_level):
+    level = make_level("A", 10)
+    place("order-1", {"A": 3})
+    place("order-2", {"A": 2})
+    allocation = Allocation.objects.get(reference="order-1").pk
+
+    def reject() -> None:
+        with transaction.atomic():
+            settlement.reject([allocation], detail="sold out", origin=ORIGIN)
+        connection.close()
+
+    second = threading.Thread(target=reject)
+    with transaction.atomic():
+        settlement.reject([allocation], detail="sold out", origin=ORIGIN)
+        second.start()
+        wait_until_somebody_waits()
+    second.join()
+    level.refresh_from_db()
+    assert (level.allocated, level.rejections) == (2, 1)
+    assert differences() == []
+
+
+def wait_until_somebody_waits() -> None:
+    """Until another session has asked for a lock that we hold."""
+    deadline = time.monotonic() + 2
+    with connection.cursor() as cursor:
+        while time.monotonic() < deadline:
+            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            if cursor.fetchone()[0]:
+                return
+    raise AssertionError("nobody waits")
