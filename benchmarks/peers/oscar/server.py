@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -43,11 +44,17 @@ def install() -> Path:
     stamp = venv / "requirements.sha256"
     digest = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()
     if not stamp.exists() or stamp.read_text() != digest:
-        subprocess.run([sys.executable, "-m", "venv", "--clear", venv], check=True)
-        pip = [venv / "bin" / "python", "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
-        subprocess.run([*pip, "--require-hashes", "-r", requirements], check=True)
+        subprocess.run([sys.executable, "-m", "venv", "--clear", "--without-pip", venv], check=True)
+        subprocess.run([*_installer(venv / "bin" / "python"), "--require-hashes", "-r", requirements], check=True)
         stamp.write_text(digest)
     return venv / "bin"
+
+
+def _installer(python: Path) -> list[str | Path]:
+    """A command that installs for another Python; our own environment may be without pip, the one below has it."""
+    if uv := shutil.which("uv"):
+        return [uv, "pip", "install", "--quiet", "--python", python]
+    return [Path(sys.executable).resolve(), "-m", "pip", "--python", python, "install", "-qq"]
 
 
 def _environment(database_url: str, password: str) -> dict[str, str]:
