@@ -4,10 +4,10 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from inventory import availability, effects
+from inventory import availability, bell, effects, tasks
 from inventory.effects import Due
 from inventory.models import Allocation, Discrepancy, Effect, Sku, StockLevel
 
@@ -21,7 +21,7 @@ def sync(level_ids: Sequence[int]) -> int:
 
 
 def invalidate(codes: Iterable[str]) -> bool:
-    """Forget what is cached of these SKUs; False if the cache was away, and it is tried again until it is back."""
+    """Forget what is cached of these SKUs; False if the cache was away: then it is tried again until it is back."""
     wanted = sorted(set(codes))
     if availability.invalidate(wanted):
         return True
@@ -30,7 +30,7 @@ def invalidate(codes: Iterable[str]) -> bool:
 
 
 def invalidate_on_commit(codes: Iterable[str]) -> None:
-    """Forget what is cached of these SKUs once the open transaction is committed, however it ends.
+    """Forget what is cached of these SKUs after the commit; if this process dies before, a worker does.
 
     Requires the open transaction of the change.
     """
@@ -49,33 +49,42 @@ def switch(skus: Sequence[Sku], *, stop: bool) -> None:
 
 
 def reconcile(references: Iterable[str]) -> int:
-    """Tell upstream of these orders, or ask what became of them; how many (order, supplier) pairs are due.
+    """Tell upstream of these orders, or ask what became of them; how many (order, supplier) pairs are outstanding.
 
-    `committed` has not been told; `sending` with an ended lease was told with an unknown outcome.  What upstream
-    confirmed, settled or lost needs nothing.
+    `committed` has not been told.  `sending` with an ended lease was, with an unknown outcome: it is never sent
+    again, only asked for.  What upstream confirmed, settled or lost needs nothing.
     """
-    open_ones = Allocation.objects.filter(reference__in=set(references)).filter(
-        Q(state=Allocation.State.COMMITTED) | Q(state=Allocation.State.SENDING, lease_until__lt=Now())
-    )
-    pairs = sorted(set(open_ones.values_list("reference", "level__supplier_id")))
-    _ask_for([Due(Effect.Kind.CONFIRM, reference, supplier_id) for reference, supplier_id in pairs])
-    return len(pairs)
+    promised = Allocation.objects.filter(reference__in=set(references))
+    untold = _pairs(promised.filter(state=Allocation.State.COMMITTED))
+    unanswered = _pairs(promised.filter(state=Allocation.State.SENDING, lease_until__lt=Now()))
+    _ask_for([Due(Effect.Kind.CONFIRM, reference, supplier_id) for reference, supplier_id in untold])
+    for supplier_id in sorted({supplier_id for _, supplier_id in unanswered}):
+        # Its own row, the expired claim, is what the sweep finds if this message is lost.
+        bell.post(tasks.read_back, supplier_id)
+    return len(untold | unanswered)
 
 
 def run_now(effect_ids: Sequence[int]) -> int:
     """Bring effects forward that are neither done nor being worked on; how many."""
-    waiting = Effect.objects.filter(pk__in=effect_ids, done_at=None).filter(
-        Q(leased_until=None) | Q(leased_until__lt=Now())
-    )
-    return waiting.update(due_at=Now())
+    waiting = Effect.objects.filter(pk__in=effect_ids, done_at=None).exclude(leased_until__gte=Now())
+    lanes = set(waiting.values_list("kind", "supplier_id"))
+    count = waiting.update(due_at=Now())
+    bell.ring(lanes)
+    return count
 
 
 def resolve(discrepancy_id: int, *, resolution: str) -> bool:
     """Close a discrepancy with a person's reason; False if somebody else was first."""
     still_open = Discrepancy.objects.filter(pk=discrepancy_id, state=Discrepancy.State.OPEN)
-    return bool(still_open.update(state=Discrepancy.State.RESOLVED, resolved_at=Now(), resolution=resolution))
+    closed = still_open.update(state=Discrepancy.State.RESOLVED, resolved_at=Now(), resolution=resolution)
+    return bool(closed)
+
+
+def _pairs(allocations: QuerySet[Allocation]) -> set[tuple[str, int]]:
+    return set(allocations.values_list("reference", "level__supplier_id"))
 
 
 def _ask_for(dues: Sequence[Due]) -> None:
     with transaction.atomic():
         effects.record(dues)
+    bell.ring({(str(due.kind), due.supplier_id) for due in dues})

@@ -1,11 +1,9 @@
 """Suppliers: connection, secrets, policy, and what a person may do to them."""
 
-from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
@@ -75,7 +73,8 @@ class SupplierAdmin(HistoryAdmin):
     def save_model(self, request: HttpRequest, obj: Supplier, form: SupplierForm, change: bool) -> None:
         super().save_model(request, obj, form, change)
         if change and STORED_POLICY & set(form.changed_data):
-            transaction.on_commit(partial(policy_changed.send_robust, sender=Supplier, supplier_id=obj.pk))
+            # In the edit's own transaction: what must follow is committed with it, or neither is.
+            policy_changed.send(sender=Supplier, supplier_id=obj.pk)
 
     @display(description="Selling", label={"yes": "success", "stopped": "danger", "disabled": "warning"})
     def selling(self, supplier: Supplier) -> str:
