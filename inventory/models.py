@@ -35,6 +35,7 @@ class Sku(models.Model):
     history = HistoricalRecords(excluded_fields=["version"])
 
     class Meta:
+        verbose_name = "SKU"
         ordering = ["code"]
         constraints = [models.CheckConstraint(condition=Q(code__regex=rf"^{SKU_PATTERN}$"), name="sku_code")]
         triggers = [
@@ -99,7 +100,9 @@ class StockLevel(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.supplier_id}:{self.external_id}{'@' + self.location if self.location else ''}"
+        # A name must not cost a query.
+        supplier = self.supplier.slug if StockLevel.supplier.is_cached(self) else self.supplier_id
+        return f"{supplier}:{self.external_id}{'@' + self.location if self.location else ''}"
 
 
 class Offer(models.Model):

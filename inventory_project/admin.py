@@ -6,6 +6,7 @@ from django.contrib.auth.models import Group, User
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+admin.site.index_title = "Overview"
 admin.site.index_template = "admin/dashboard.html"
 # Nothing is deleted by the dozen: each page says why a row must stay.
 admin.site.disable_action("delete_selected")

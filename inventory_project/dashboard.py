@@ -15,7 +15,7 @@ from django.urls import reverse
 
 from inventory.admin.pages import Table, age, label, link
 from inventory.admin.runs import SNAPSHOT_LABELS
-from inventory.admin.suppliers import freshness
+from inventory.admin.suppliers import freshness, is_stale
 from inventory.models import Discrepancy, Effect, Sku, Snapshot
 from inventory.positions import READ_AT
 from orders.models import Order
@@ -28,13 +28,13 @@ NEWEST = 10
 COUNT_WITHIN = 1_000  # milliseconds
 
 # The same rule as inventory.positions, over all active SKUs at once.
-_STATUS_COUNTS = """
+_STATUS_COUNTS = f"""
 WITH free AS (
     SELECT sku.id, sku.stop_selling, sku.splittable, sku.safety_stock, sku.low_stock_threshold,
            CASE WHEN supplier.enabled AND NOT supplier.stop_selling AND level.reported IS NOT NULL
-                     AND {read_at} IS NOT NULL
+                     AND ({READ_AT}) IS NOT NULL
                      AND (supplier.expire_after_seconds IS NULL
-                          OR {read_at} + supplier.expire_after_seconds * interval '1 second' > now())
+                          OR ({READ_AT}) + supplier.expire_after_seconds * interval '1 second' > now())
                 THEN GREATEST(0, level.sellable - level.allocated) ELSE 0 END AS units
     FROM inventory_sku sku
     LEFT JOIN inventory_offer offer ON offer.sku_id = sku.id
@@ -82,6 +82,8 @@ def suppliers_table() -> Table:
     newest = Snapshot.objects.filter(supplier=OuterRef("pk"), kind=Snapshot.Kind.FULL).order_by("-id").values("pk")[:1]
     suppliers = list(Supplier.objects.select_related("feed").annotate(newest=Subquery(newest))[:MOST_SUPPLIERS])
     snapshots = Snapshot.objects.in_bulk([supplier.newest for supplier in suppliers if supplier.newest])
+    # What calls for somebody stands above what goes well.
+    suppliers.sort(key=lambda supplier: not is_stale(supplier))
     rows = []
     for supplier in suppliers:
         snapshot = snapshots.get(supplier.newest) if supplier.newest else None
@@ -154,7 +156,7 @@ def status_counts() -> tuple[int, int, int] | None:
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(f"SET LOCAL statement_timeout = {COUNT_WITHIN}")
-            cursor.execute(_STATUS_COUNTS.format(read_at=f"({READ_AT})"))
+            cursor.execute(_STATUS_COUNTS)
             active, out, low = cursor.fetchone()
             cursor.execute("SET LOCAL statement_timeout TO DEFAULT")
             return active, out, low
@@ -191,6 +193,8 @@ def chart(counts: dict[datetime, int]) -> str:
                     "label": "Orders a minute",
                     "data": [found[minute] for minute in minutes],
                     "backgroundColor": "var(--color-primary-600)",
+                    "displayYAxis": True,
+                    "maxTicksXLimit": 12,
                 }
             ],
         }

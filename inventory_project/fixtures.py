@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import redis
+from django.contrib.auth.models import Group, User
 from django.db.models.functions import Now
 from django.test import Client
 
@@ -153,3 +154,17 @@ def api_key(make_api_key: Callable[..., str]) -> str:
 def api_client(api_key: str) -> Client:
     """An HTTP client of a storefront that may do everything."""
     return Client(headers={"authorization": f"Api-Key {api_key}"})
+
+
+@pytest.fixture
+def sign_in(db: None) -> Callable[[str], Client]:
+    """Sign a person into the admin: a superuser, one of a role, or one of none."""
+
+    def client_of(role: str) -> Client:
+        person = User.objects.create_user(role, is_staff=True, is_superuser=role == "superuser")
+        person.groups.set(Group.objects.filter(name=role))
+        client = Client()
+        client.force_login(person)
+        return client
+
+    return client_of

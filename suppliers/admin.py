@@ -43,7 +43,6 @@ class SupplierAdmin(HistoryAdmin):
     list_display: tuple[str, ...] = ("name", "slug", "adapter", "enabled", "selling", "buffer")
     list_filter = ("enabled", "stop_selling")
     search_fields = ("name", "slug")
-    prepopulated_fields = {"slug": ("name",)}
     readonly_fields = ("stored_credentials",)
     actions = ("full_snapshot", "stop_selling", "resume_selling")
     actions_detail = ("test", "full_snapshot_now")
@@ -58,9 +57,6 @@ class SupplierAdmin(HistoryAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Supplier | None = None) -> tuple[str, ...]:
         # Links and log lines name a supplier by its slug.
         return self.readonly_fields if obj is None else (*self.readonly_fields, "slug")
-
-    def get_prepopulated_fields(self, request: HttpRequest, obj: Supplier | None = None) -> dict[str, Any]:
-        return {} if obj else self.prepopulated_fields
 
     def has_operate_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm("suppliers.operate_supplier")

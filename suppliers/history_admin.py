@@ -15,6 +15,8 @@ class HistoryAdmin(SimpleHistoryAdmin, ModelAdmin):
     brought back whole, would undo what others changed since.
     """
 
+    compressed_fields = False  # labels above their fields: several of them fit on a line
+
     def history_form_view(
         self, request: HttpRequest, object_id: str, version_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from unfold.decorators import display
 
 from inventory import operations
-from inventory.admin.pages import ReadOnlyAdmin, chosen, log
+from inventory.admin.pages import ReadOnlyAdmin, chosen, log, span
 from inventory.models import Allocation, StockMovement
 
 ALLOCATION_LABELS = {
@@ -19,7 +19,6 @@ ALLOCATION_LABELS = {
     "settled": "success",
     "lost": "danger",
 }
-SPAN = "{0} {1:+d} → {2}"
 
 
 @admin.register(Allocation)
@@ -76,11 +75,11 @@ class StockMovementAdmin(ReadOnlyAdmin):
 
     @display(description="Sellable")
     def sellable(self, row: StockMovement) -> str:
-        return SPAN.format(row.sellable_before, row.sellable_delta, row.sellable_after)
+        return span(row.sellable_before, row.sellable_delta, row.sellable_after)
 
     @display(description="Allocated")
     def allocated(self, row: StockMovement) -> str:
-        return SPAN.format(row.allocated_before, row.allocated_delta, row.allocated_after)
+        return span(row.allocated_before, row.allocated_delta, row.allocated_after)
 
     @display(description="Reported")
     def reported(self, row: StockMovement) -> Any:

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from unfold.decorators import display
 
 from inventory import operations, trust
-from inventory.admin.pages import ReadOnlyAdmin, Table, TablesAdmin, age, chosen, link, log
+from inventory.admin.pages import ReadOnlyAdmin, Table, TablesAdmin, age, chosen, link, log, span
 from inventory.models import Allocation, Offer, Sku, StockLevel
 from suppliers.models import Supplier
 
@@ -157,8 +157,8 @@ def movements_table(level: StockLevel) -> Table:
             row.version,
             row.cause,
             row.reference or row.actor or "–",
-            f"{row.sellable_before} {row.sellable_delta:+d} → {row.sellable_after}",
-            f"{row.allocated_before} {row.allocated_delta:+d} → {row.allocated_after}",
+            span(row.sellable_before, row.sellable_delta, row.sellable_after),
+            span(row.allocated_before, row.allocated_delta, row.allocated_after),
             "–" if row.reported_after is None else row.reported_after,
             row.at,
         )

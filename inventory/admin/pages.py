@@ -60,6 +60,7 @@ class ReadOnlyAdmin(ModelAdmin):
     paginator = InfinitePaginator
     show_full_result_count = False
     list_per_page = 50
+    compressed_fields = False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -121,6 +122,11 @@ def age(moment: datetime | None) -> str:
 def seconds_since(moment: datetime) -> float:
     """By the clock of this process: good enough for people; what decides asks the database's."""
     return (datetime.now(UTC) - moment).total_seconds()
+
+
+def span(before: int, delta: int, after: int) -> str:
+    """A change of units, or just the units if there was none."""
+    return f"{before} {delta:+d} → {after}" if delta else str(after)
 
 
 def link(row: Model, text: object = "") -> SafeString:

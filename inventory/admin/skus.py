@@ -17,7 +17,7 @@ from inventory.admin.pages import age, chosen, link, log, may
 from inventory.models import Allocation, Offer, Sku, StockLevel
 from suppliers.history_admin import HistoryAdmin
 
-LABELS = {"in_stock": "success", "low_stock": "warning", "out_of_stock": "danger", "unknown": "danger"}
+LABELS = {"in stock": "success", "low stock": "warning", "out of stock": "danger", "unknown": "danger"}
 
 
 class SkuList(ChangeList):
@@ -103,7 +103,7 @@ class NewOfferInline(TabularInline):
 
 @admin.register(Sku)
 class SkuAdmin(HistoryAdmin):
-    list_display = ("code", "name", "available", "status", "as_of", "stop_selling", "safety_stock", "active")
+    list_display = ("code", "name", "available", "status", "as_of", "selling", "safety_stock", "active")
     list_filter = ("active", "stop_selling", "splittable", "offers__level__supplier")
     search_fields = ("code__startswith", "name__icontains")
     search_help_text = "The beginning of a code, or a part of a name"
@@ -153,9 +153,11 @@ class SkuAdmin(HistoryAdmin):
     @display(description="Status", label=LABELS)
     def status(self, sku: Sku) -> str:
         answer = answer_of(sku)
-        if answer is None:
-            return "inactive"
-        return answer.status
+        return answer.status.replace("_", " ") if answer else "inactive"
+
+    @display(description="Selling", ordering="stop_selling", label={"yes": "success", "stopped": "danger"})
+    def selling(self, sku: Sku) -> str:
+        return "stopped" if sku.stop_selling else "yes"
 
     @display(description="Age")
     def as_of(self, sku: Sku) -> str:

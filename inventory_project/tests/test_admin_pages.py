@@ -2,15 +2,13 @@
 
 import pytest
 from django.contrib import admin
-from django.contrib.auth.models import Group, User
-from django.test import Client
 from django.urls import reverse
 
 from inventory import effects
-from inventory.models import Allocation, Discrepancy, Effect, Feed, Sku, Snapshot
+from inventory.models import Allocation, Discrepancy, Effect, Feed, Offer, Sku, Snapshot
 from inventory_project.roles import MORE
 from orders.models import Order, OrderLine, Reservation
-from suppliers.models import Switchboard
+from suppliers.models import Supplier, Switchboard
 
 pytestmark = pytest.mark.django_db
 EVERYTHING_OURS = {"suppliers", "inventory", "orders"}
@@ -35,15 +33,6 @@ def stock(make_supplier, make_level, make_storefront):
     Reservation.objects.create(idempotency_key="r", lines={"LAMP": 1}, expires_at=level.read_at, **bytes_of)
 
 
-def client_of(role: str) -> Client:
-    user = User.objects.create_user(role, password="x", is_staff=True, is_superuser=role == "superuser")
-    if role in MORE:
-        user.groups.add(Group.objects.get(name=role))
-    client = Client()
-    client.force_login(user)
-    return client
-
-
 def pages_of(app_labels: set[str]) -> dict[str, list[str]]:
     """Model label → its list and the page of its first row."""
     pages = {}
@@ -59,8 +48,8 @@ def pages_of(app_labels: set[str]) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize("role", ["superuser", *MORE])
-def test_every_page_renders(stock, role):
-    client = client_of(role)
+def test_every_page_renders(stock, sign_in, role):
+    client = sign_in(role)
     pages = pages_of(EVERYTHING_OURS)
     assert len(pages) == 12
     for urls in pages.values():
@@ -71,15 +60,26 @@ def test_every_page_renders(stock, role):
 
 
 @pytest.mark.parametrize("role", ["superuser", *MORE])
-def test_history_and_dialogs_render(stock, role):
-    client = client_of(role)
+def test_every_history_renders(stock, sign_in, role):
+    client = sign_in(role)
     for label, (_, url) in pages_of(EVERYTHING_OURS).items():
         history = url.replace("/change/", "/history/")
         assert client.get(history).status_code == 200, label
+    for model in (Supplier, Sku, Offer):
+        version = model.history.first()
+        url = reverse(
+            f"admin:{model._meta.app_label}_{model._meta.model_name}_simple_history", args=[version.id, version.pk]
+        )
+        assert client.get(url).status_code == 200, model
 
 
-def test_people_without_a_role_see_nothing(stock):
-    client = client_of("nobody")
+@pytest.mark.parametrize("form", ["suppliers/supplier", "inventory/sku", "inventory/offer"])
+def test_every_empty_form_renders(sign_in, form):
+    assert sign_in("merchant").get(f"/admin/{form}/add/").status_code == 200
+
+
+def test_people_without_a_role_see_nothing(stock, sign_in):
+    client = sign_in("nobody")
     for urls in pages_of(EVERYTHING_OURS).values():
         for url in urls:
             assert client.get(url).status_code == 403, url
