@@ -14,6 +14,7 @@ from inventory.models import Offer, Sku, StockLevel, StockMovement
 from inventory_project.localstack import LocalStack
 from inventory_project.testing import STACK
 from storefronts.models import ApiKey, Storefront
+from storefronts.throttling import leases
 from suppliers.models import Supplier
 
 numbers = itertools.count(1)
@@ -52,6 +53,7 @@ def flush_redis(own_redis: list["redis.Redis"]) -> None:
     # What one test did to the servers is over.
     cache.away.clear()
     locks.away.clear()
+    leases.forget()
 
 
 @pytest.fixture
