@@ -75,7 +75,7 @@ UPDATE inventory_allocation allocation
 SET state = 'sending', lease_until = statement_timestamp() + %(lease)s * interval '1 second', detail = ''
 FROM inventory_stocklevel level
 WHERE level.id = allocation.level_id AND level.supplier_id = %(supplier)s AND allocation.reference = %(reference)s
-  AND allocation.state = 'committed' AND allocation.cancel_requested_at IS NULL
+  AND allocation.state = 'committed' AND allocation.cancel_requested_at IS NULL AND level.id = ANY(%(locked)s)
 RETURNING {_PART}
 """
 _OF_STATE = f"""
@@ -120,8 +120,14 @@ def claim(supplier: Supplier, reference: str, *, lease_seconds: float) -> Claim 
     """Take what the order still has to ask of this supplier; None if there is nothing, or somebody else has it."""
     with transaction.atomic(durable=True), connection.cursor() as cursor:
         cursor.execute(_LEVELS, [supplier.pk, reference])
-        ledger.lock_levels([level_id for (level_id,) in cursor.fetchall()])
-        cursor.execute(_CLAIM, {"supplier": supplier.pk, "reference": reference, "lease": lease_seconds})
+        locked = ledger.lock_levels([level_id for (level_id,) in cursor.fetchall()])
+        wanted: dict[str, Any] = {
+            "supplier": supplier.pk,
+            "reference": reference,
+            "lease": lease_seconds,
+            "locked": list(locked),
+        }
+        cursor.execute(_CLAIM, wanted)
         return _claim_of(supplier, reference, cursor.fetchall())
 
 

@@ -125,7 +125,9 @@ def release(reference: str, origin: Origin) -> Released:
     Locks: Sku rows, then StockLevel rows, each in primary-key order.  Requires an open transaction.
     """
     rows = Allocation.objects.filter(reference=reference)
-    ledger.lock_levels(sorted(set(rows.values_list("level_id", flat=True))))
+    locked = ledger.lock_levels(sorted(set(rows.values_list("level_id", flat=True))))
+    # What was allocated since we looked stands on levels that we do not hold.
+    rows = rows.filter(level_id__in=locked)
     released = Released(codes=_give_back(rows.filter(state__in=("held", "committed")), origin))
     told = rows.filter(state__in=("sending", "confirmed", "settled"), cancel_requested_at=None)
     suppliers = sorted(set(told.values_list("level__supplier_id", flat=True)))
