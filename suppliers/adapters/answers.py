@@ -18,9 +18,7 @@ EVIDENCE_CHARACTERS = 500
 SHORTEST_SECRET = 4  # replacing every "a" would hide the evidence and no secret
 LONGEST_WAIT = 86_400.0  # seconds; whoever asks for more means "not today"
 CHARSET = re.compile(r"charset=\"?([A-Za-z0-9_.:-]+)", re.IGNORECASE)
-CHARSETS = {
-    "utf-8",
-    "utf8",
+OTHER_CHARSETS = {
     "us-ascii",
     "ascii",
     "iso-8859-1",
@@ -70,6 +68,12 @@ class Redaction:
         return text
 
 
+NOT_A_REFUSAL = frozenset(
+    {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
+)
+REFUSALS = frozenset(range(HTTPStatus.BAD_REQUEST, HTTPStatus.INTERNAL_SERVER_ERROR)) - NOT_A_REFUSAL
+
+
 class Judge:
     """Reads answers by the rules of one supplier."""
 
@@ -88,35 +92,45 @@ class Judge:
         """As `success`, but answers with these statuses are returned as well."""
         return lambda response: self._judge(response, frozenset(statuses))
 
-    def verdict(self, response: Response) -> Answer:
-        """For calls that order: a refusal (4xx) is an answer too; what says "not now" or "not you" still raises."""
-        refusals = frozenset(range(HTTPStatus.BAD_REQUEST, HTTPStatus.INTERNAL_SERVER_ERROR)) - NOT_A_REFUSAL
-        return self._judge(response, refusals, empty_is_null=True)
+    def verdict(self, response: Response, refused: Callable[[Any], bool]) -> Answer:
+        """For calls that order: a refusal (4xx) is an answer too; what says "not now" or "not you" still raises.
 
-    def _judge(self, response: Response, accepted: frozenset[int], *, empty_is_null: bool = False) -> Answer:
-        # More than is kept: a secret that the cut went through would not be recognised.
-        beginning = response.body[: 8 * EVIDENCE_CHARACTERS].decode("utf-8", "replace")
-        evidence = self.redact(beginning)[:EVIDENCE_CHARACTERS]
-        try:
-            document, readable = _parse(response), True
-        except ValueError:
-            document, readable = None, empty_is_null and not response.body
-        if document is not None:
-            self._apply_rules(document, evidence, response)
-        answer = Answer(response.status, response.headers, document, self._age(response.headers), evidence)
+        refused: whether a document is a refusal by itself, whatever the error rules make of it.
+        """
+        return self._judge(response, REFUSALS, refused)
+
+    def _judge(
+        self, response: Response, accepted: frozenset[int], refused: Callable[[Any], bool] | None = None
+    ) -> Answer:
+        document, readable = _parse(response)
+        answer = Answer(
+            response.status, response.headers, document, self._age(response.headers), self._evidence(response)
+        )
+        if document is not None and not (refused and refused(document)):
+            self._apply_rules(answer, definite=refused is not None and not answer.ok)
         if answer.status in accepted:
             return answer
         if not answer.ok:
-            raise _error_of(response, evidence)
-        if not readable:
-            raise Malformed(f"The answer ({response.status}) is not JSON.", evidence)
+            raise _error_of(answer)
+        # Who orders or calls off may be answered with nothing at all.
+        if not readable and (response.body or refused is None):
+            raise Malformed(f"The answer ({response.status}) is not JSON.", answer.evidence)
         return answer
 
-    def _apply_rules(self, document: Any, evidence: str, response: Response) -> None:
+    def _apply_rules(self, answer: Answer, *, definite: bool) -> None:
+        """definite: the status has settled that it was refused; a rule may still say "later"."""
         for rule in self._rules:
-            error = rule.error(document, evidence, response.headers)
-            if error is not None:
-                raise error
+            error = rule.error(answer)
+            if error is None or (definite and isinstance(error, Malformed)):
+                continue
+            if isinstance(error, Transient):
+                error.sent = not definite
+            raise error
+
+    def _evidence(self, response: Response) -> str:
+        # More than is kept: a secret that the cut went through would not be recognised.
+        beginning = response.body[: 8 * EVIDENCE_CHARACTERS].decode("utf-8", "replace")
+        return self.redact(beginning)[:EVIDENCE_CHARACTERS]
 
     def _age(self, headers: Mapping[str, str]) -> float:
         age = _seconds(headers.get("Age", ""))
@@ -124,11 +138,6 @@ class Judge:
         if dated and modified and self._use_last_modified:
             age += max(0.0, (dated - modified).total_seconds())
         return age
-
-
-NOT_A_REFUSAL = frozenset(
-    {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
-)
 
 
 class ErrorRule:
@@ -141,17 +150,17 @@ class ErrorRule:
         self._after_regex = re.compile(config["after_regex"]) if "after_regex" in config else None
         self._text: str = config["when"]
 
-    def error(self, document: Any, evidence: str, headers: Mapping[str, str]) -> SupplierError | None:
+    def error(self, answer: Answer) -> SupplierError | None:
         try:
-            if not holds(self._when(document)):
+            if not holds(self._when(answer.document)):
                 return None
         except Malformed:
             return None  # a rule that does not fit this document does not match it
         detail = f"The answer matches the error rule {self._text[:120]!r}."
         if self._kind == "throttle":
-            return Throttled(detail, self._wait(document) or retry_after(headers))
+            return Throttled(detail, self._wait(answer.document) or retry_after(answer.headers))
         if self._kind == "malformed":
-            return Malformed(detail, evidence)
+            return Malformed(detail, answer.evidence)
         if self._kind == "transient":
             return Transient(detail, sent=True)
         return AuthExpired(detail) if self._kind == "auth" else Forbidden(detail)
@@ -195,25 +204,27 @@ def _http_date(text: str | None) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _parse(response: Response) -> Any:
+def _parse(response: Response) -> tuple[Any, bool]:
+    """The document, and whether there is one: null is a document too."""
     body = response.body.removeprefix(b"\xef\xbb\xbf")
     declared = CHARSET.search(response.headers.get("Content-Type", ""))
     charset = declared[1].lower() if declared else "utf-8"
-    if charset in CHARSETS - {"utf-8", "utf8"}:
-        return orjson.loads(body.decode(charset))
-    return orjson.loads(body)
+    try:
+        return orjson.loads(body.decode(charset) if charset in OTHER_CHARSETS else body), True
+    except ValueError:
+        return None, False
 
 
-def _error_of(response: Response, evidence: str) -> SupplierError:
-    status = response.status
+def _error_of(answer: Answer) -> SupplierError:
+    status = answer.status
     if status == HTTPStatus.UNAUTHORIZED:
         return AuthExpired("The supplier does not accept the credentials (401).")
     if status == HTTPStatus.FORBIDDEN:
         return Forbidden("The supplier refuses this call (403).")
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        return Throttled("The supplier asks to slow down (429).", retry_after(response.headers))
+        return Throttled("The supplier asks to slow down (429).", retry_after(answer.headers))
     if status == HTTPStatus.REQUEST_TIMEOUT or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         error = Transient(f"The supplier failed ({status}).", sent=True)
-        error.retry_after = retry_after(response.headers)
+        error.retry_after = retry_after(answer.headers)
         return error
-    return Malformed(f"The supplier answered {status}, which the configuration does not expect.", evidence)
+    return Malformed(f"The supplier answered {status}, which the configuration does not expect.", answer.evidence)

@@ -38,8 +38,8 @@ class Verdict:
         outcome = Outcome.PARTIAL if short else Outcome.ACCEPTED
         return ConfirmResult(outcome, self._order_id(document, variables), accepted)
 
-    def stock_rejected(self, document: Any, variables: Mapping[str, Any]) -> bool:
-        return self._says("stock_rejected", document, variables)
+    def refuses(self, document: Any, variables: Mapping[str, Any]) -> bool:
+        return self._says("stock_rejected", document, variables) or self._says("rejected", document, variables)
 
     def _says(self, name: str, document: Any, variables: Mapping[str, Any]) -> bool:
         if name not in self._config or document is None:
@@ -79,8 +79,8 @@ class Ordering:
     """`confirm` of one supplier."""
 
     def __init__(self, config: Mapping[str, Any], form: RequestForm, call: Caller, judge: Judge) -> None:
-        self._steps = Steps(config, form, call, judge)
         self._verdict = Verdict(config)
+        self._steps = Steps(config, form, call, judge, self._verdict.refuses)
 
     def confirm(self, order: ConfirmRequest, deadline: Deadline) -> ConfirmResult:
         """Raises: any SupplierError, and then nothing was ordered."""
@@ -99,7 +99,7 @@ class Ordering:
         result = self._verdict.of(answer.document, order, progress.variables)
         if answer.ok:
             return result or _unknown("The answer does not say what became of the order.")
-        out_of_stock = self._verdict.stock_rejected(answer.document, progress.variables)
+        out_of_stock = result is not None and result.outcome is Outcome.REJECTED_STOCK
         if progress.ordered:
             placed = {uid: progress.placed.get(uid, 0) for uid in units_of(order)}
             if out_of_stock and progress.placed:
@@ -145,8 +145,8 @@ class Cancelling:
     """`cancel` of one supplier."""
 
     def __init__(self, config: Mapping[str, Any], form: RequestForm, call: Caller, judge: Judge) -> None:
-        self._steps = Steps(config, form, call, judge)
         self._verdict = Verdict({"accepted": "@", **config})
+        self._steps = Steps(config, form, call, judge, self._verdict.refuses)
         self._any_2xx = "accepted" not in config
         self._done: list[int] = config.get("done_status", [])
 

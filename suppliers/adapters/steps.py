@@ -1,8 +1,9 @@
 """Calls that change something upstream: one request or several, each with values of the answers before it."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from suppliers.adapters.answers import Answer, Judge
@@ -13,6 +14,8 @@ from suppliers.adapters.templates import render
 from suppliers.errors import Malformed, Transient
 from suppliers.readings import ConfirmLine, ConfirmRequest
 from suppliers.transport import Deadline
+
+Refused = Callable[[Any, Mapping[str, Any]], bool]  # of a document, with the variables of its call
 
 DEFAULT_LINE = {"sku": "$line.sku", "quantity": "$line.quantity"}
 
@@ -37,8 +40,11 @@ class Progress:
 class Steps:
     """The steps of `confirm` or `cancel`."""
 
-    def __init__(self, config: Mapping[str, Any], form: RequestForm, call: Caller, judge: Judge) -> None:
+    def __init__(
+        self, config: Mapping[str, Any], form: RequestForm, call: Caller, judge: Judge, refused: Refused
+    ) -> None:
         self._form = form
+        self._refused = refused
         self._call = call
         self._judge = judge
         self._steps: Sequence[Mapping[str, Any]] = config.get("steps") or [{"request": config["request"]}]
@@ -86,8 +92,12 @@ class Steps:
         if self._idempotency_header and orders:
             key = progress.variables["ref"] if line is None else f"{progress.variables['ref']}-{line.ref.uid}"
             request = with_header(request, self._idempotency_header, key)
+
+        def refused(document: Any) -> bool:
+            return self._refused(document, progress.variables)
+
         try:
-            return self._call(request, self._judge.verdict, safe=False, deadline=deadline)
+            return self._call(request, partial(self._judge.verdict, refused=refused), safe=False, deadline=deadline)
         except Transient as error:
             if orders and error.sent:
                 raise Unsettled(str(error)) from error

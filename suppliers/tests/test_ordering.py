@@ -7,7 +7,7 @@ import pytest
 from suppliers.errors import AuthExpired, Forbidden, Malformed, NotConfigured, SupplierError, Throttled, Transient
 from suppliers.readings import ConfirmLine, ConfirmRequest, Outcome, Ref
 from suppliers.tests.conftest import MakeGateway
-from suppliers.tests.upstream import Seen, reply, running_upstream
+from suppliers.tests.upstream import Seen, always, reply, running_upstream
 
 ORDER = ConfirmRequest("H-1", [ConfirmLine(Ref("u1", "S1"), 2), ConfirmLine(Ref("u2", "S2"), 1)])
 TAKEN = {"order_id": 77}
@@ -59,6 +59,37 @@ def test_what_became_of_it(answer: bytes, outcome: Outcome, make_gateway):
         gateway = make_gateway(upstream, confirm=CONFIRM, errors=rules, limits={"attempts": 5, "max_bytes": 2_000})
         assert gateway.confirm(ORDER).outcome is outcome
     assert len(upstream.seen) == 1
+
+
+RULES = [
+    {"when": "error.code == `7`", "is": "throttle", "after": "error.wait"},
+    {"when": "error.code == `27`", "is": "auth"},
+    {"when": "error.code == `8`", "is": "transient"},
+    {"when": "error", "is": "malformed"},
+]
+
+
+@pytest.mark.parametrize(
+    ("document", "statuses"),
+    [
+        ({"error": {"code": "NO_STOCK"}}, {200: Outcome.REJECTED_STOCK, 400: Outcome.REJECTED_STOCK}),
+        ({"error": {"code": "CLOSED"}}, {200: Outcome.REJECTED_OTHER, 400: Outcome.REJECTED_OTHER}),
+        ({"error": {"code": "?"}}, {200: Outcome.UNKNOWN, 400: Outcome.REJECTED_OTHER, 500: Outcome.UNKNOWN}),
+        ({"error": {"code": 7, "wait": 5}}, {200: Throttled, 400: Throttled}),
+        ({"error": {"code": 8}}, {200: Outcome.UNKNOWN, 400: Transient}),
+        ({"error": {"code": 27}}, {200: AuthExpired, 400: AuthExpired}),
+    ],
+)
+def test_what_error_rules_make_of_a_refusal(document: Any, statuses: dict[int, Any], make_gateway):
+    config = {**CONFIRM, "stock_rejected": "error.code == 'NO_STOCK'", "rejected": "error.code == 'CLOSED'"}
+    for status, expected in statuses.items():
+        with running_upstream(always(reply(document, status))) as upstream:
+            gateway = make_gateway(upstream, confirm=config, errors=RULES)
+            if isinstance(expected, Outcome):
+                assert gateway.confirm(ORDER).outcome is expected
+            else:
+                with pytest.raises(expected):
+                    gateway.confirm(ORDER)
 
 
 @pytest.mark.parametrize("drip", [b"", b"HTTP/1.1 200 OK\r\n\r\n"])

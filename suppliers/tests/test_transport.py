@@ -188,10 +188,31 @@ def test_errors_hold_no_query_and_no_header():
     assert caught.value.__cause__ is None
 
 
-def test_a_name_that_resolves_into_a_private_network_is_not_called(settings):
+@pytest.fixture
+def lookups(monkeypatch) -> list[str]:
+    """Every name is this machine; the names that were looked up."""
+    names: list[str] = []
+
+    def look_up(host: str, port: int, *_, **__):
+        names.append(host)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    return names
+
+
+def test_a_name_that_resolves_into_a_private_network_is_not_called(settings, lookups):
     with running_upstream(lambda _: reply({})) as upstream:
-        port = upstream.url.rsplit(":", 1)[1]
         settings.SUPPLIER_PRIVATE_NETWORKS = False
         with pytest.raises(BlockedAddress):
-            send(f"https://localhost:{port}/")
+            send(upstream.url.replace("http://127.0.0.1", "https://supplier.example"))
+    assert lookups == ["supplier.example"]
     assert upstream.seen == []
+
+
+def test_the_address_that_was_checked_is_the_one_that_is_called(lookups):
+    with running_upstream(lambda _: reply({})) as upstream:
+        send(upstream.url.replace("127.0.0.1", "supplier.example"))
+    # A second look-up could answer otherwise; that of a literal address cannot.
+    assert lookups.count("supplier.example") == 1
+    assert upstream.seen[0].headers["host"].startswith("supplier.example:")

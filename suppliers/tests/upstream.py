@@ -79,6 +79,10 @@ def reply(
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + content
 
 
+def always(answer: bytes | Write) -> Callable[[Seen], bytes | Write]:
+    return lambda _: answer
+
+
 class Handler(socketserver.StreamRequestHandler):
     def handle(self) -> None:
         upstream: Upstream = self.server.upstream  # type: ignore[attr-defined]
