@@ -1,7 +1,10 @@
 """Where the two layers meet: the one module that writes both sides of a level, in one statement.
 
-A reading may or may not include the orders that we placed.  Note [Settlement] in docs/architecture.md says why a
-confirmed order leaves `allocated` only with a reading that is surely younger than it.
+Note [Settlement]
+A reading may or may not include the orders that we placed.  Storing it as it is would sell their units again;
+subtracting them for ever would count them twice.  So an order stays in `allocated` until a reading that is younger than
+its confirmation by the supplier's settlement lag, a declared bound on the age of upstream's data, and leaves with it.
+What upstream has not confirmed is never in a reading.  The decision per level is `inventory.settling`.
 """
 
 from collections.abc import Callable, Sequence
