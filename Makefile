@@ -32,11 +32,11 @@ clean: ## Remove what runs have left behind: var/ and caches (not .venv)
 	@rm -rf var .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage htmlcov
 	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
-# Debian's python3 without python3-venv cannot put pip into a new environment: then our own pip installs into it.
+# Debian's python3 without python3-venv cannot put pip into a new environment: then its own pip installs into it.
 .venv/bin/python:
 	@[ -n "$(PYTHON)" ] && $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Python 3.11 or newer is needed; say where: make PYTHON=/path/to/python3.11"; exit 1; }
-	@$(PYTHON) -m venv --without-pip .venv
+	@$(PYTHON) -m venv .venv >/dev/null 2>&1 || $(PYTHON) -m venv --clear --without-pip .venv
 
 define install
 	@echo "Installing $(1) …"
