@@ -23,7 +23,9 @@ from suppliers.readings import Capability, FetchResult, Ref
 
 log = structlog.get_logger(__name__)
 
-FIRST_BACKOFF, LONGEST_BACKOFF = 2.0, 300.0  # seconds, doubling with each attempt
+# Seconds, doubling with each attempt.  A supplier that healed must not wait long for what gathered meanwhile, and while
+# it is down the circuit breaker spares it, not this.
+FIRST_BACKOFF, LONGEST_BACKOFF = 2.0, 30.0
 SWITCHED_OFF = 60.0  # seconds until it is looked at again
 
 Key = tuple[str, str]  # uid, location

@@ -28,7 +28,7 @@ outcomes = Counter(
 
 WORK_SECONDS = 40  # a drain stops taking on work after this; the sweep rings again for what is left
 CLAIM_MARGIN_SECONDS = 5  # by which a claim outlives the deadline of the call that it covers
-FIRST_BACKOFF, LONGEST_BACKOFF = 2.0, 60.0  # seconds, doubling with each attempt
+FIRST_BACKOFF, LONGEST_BACKOFF = 2.0, 30.0  # seconds, doubling with each attempt; as in incremental
 LONGEST_RETRY_AFTER = 600.0
 DOUBTFUL_ATTEMPTS = 5  # cancels without a clear answer before a person is told
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import environ
 import structlog
 from django.core.exceptions import ImproperlyConfigured
+from kombu import Queue
 
 from inventory_project.logs import redact
 from inventory_project.navigation import UNFOLD  # noqa: F401 - the admin's own settings
@@ -133,6 +134,9 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_TIME_LIMIT = 600
 CELERY_TASK_PUBLISH_RETRY = False
+# Workers take from the queues in turn: a crowd of orders must not keep snapshots and the beat's slots waiting.
+CELERY_TASK_QUEUES = [Queue("celery"), Queue("effects")]
+CELERY_TASK_ROUTES = {"inventory.tasks.drain": {"queue": "effects"}}
 # A broker that accepts TCP and never answers must not hold a publisher for longer than this.
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 0.5, "socket_timeout": 5, "visibility_timeout": 900}
 

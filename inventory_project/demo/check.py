@@ -26,7 +26,7 @@ from inventory_project.demo.seed import SHARED, SUPPLIERS, all_skus
 from inventory_project.demo.stage import Stage
 
 BUYERS, CROWD = 6, 16
-QUIET_SECONDS, BROKEN_SECONDS = 12, 12
+QUIET_SECONDS, BROKEN_SECONDS = 10, 10
 FRESH_WITHIN = 30  # seconds after healing
 DRAIN_SECONDS = 60
 SOLD_OUT_WITHIN = 30

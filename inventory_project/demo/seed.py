@@ -97,7 +97,7 @@ def save_supplier(supplier: DemoSupplier, address: Address) -> None:
     """Create it, or point it to where it runs this time."""
     config = rest_config(address.url, supplier.dialect, size=5)
     # Soon open again: who watches wants to see it healed.
-    config["limits"] |= {"breaker_seconds": 5, "total_seconds": 5}
+    config["limits"] |= {"breaker_seconds": 5, "total_seconds": 5, "call_seconds": 10}
     Supplier.objects.update_or_create(
         slug=supplier.slug,
         defaults={
