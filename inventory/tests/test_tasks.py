@@ -31,7 +31,7 @@ def messages():
     def take() -> list[tuple[str, list[Any]]]:
         bell.join()
         taken = []
-        while raw := broker.rpop("celery"):
+        while raw := broker.rpop("effects") or broker.rpop("celery"):
             message = json.loads(str(raw, "utf-8"))  # type: ignore[arg-type]  # of one element
             taken.append((message["headers"]["task"], json.loads(base64.b64decode(message["body"]))[0]))
         return taken
