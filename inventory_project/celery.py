@@ -7,11 +7,14 @@ import os
 
 from celery import Celery
 
+from inventory_project import pulse
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "inventory_project.settings")
 
 app = Celery("holdfast")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+pulse.install()
 
 app.conf.beat_schedule = {
     # An effect whose message was lost is found at most this long after it fell due.
