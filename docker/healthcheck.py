@@ -1,4 +1,4 @@
-"""Exit 0 if this container does its work: asks the web server, or with `pulse`, looks at the sign of life of a worker."""
+"""Exit 0 if this container works: asks the web server or, with `pulse`, looks at the sign of life of a worker."""  # noqa: INP001 - a script
 
 import http.client
 import os
