@@ -3,7 +3,7 @@
 import structlog
 from celery import shared_task
 
-from inventory import effects, holds, lanes, reconciliation, runs, snapshots
+from inventory import effects, holds, lanes, reconciliation, snapshots
 
 log = structlog.get_logger(__name__)
 
@@ -35,7 +35,7 @@ def full_snapshot(supplier_id: int, actor: str = "") -> None:
     """A catalogue that takes longer, or a worker that is stopped, leaves a run that the next one resumes."""
     try:
         snapshots.run_full(supplier_id, actor=actor, seconds=80)
-    except (runs.SnapshotUnavailable, runs.LeaseLost) as error:
+    except (snapshots.SnapshotUnavailable, snapshots.LeaseLost) as error:
         log.info("snapshot_not_run", supplier_id=supplier_id, reason=str(error))
 
 
@@ -63,4 +63,4 @@ def purge_effects() -> None:
 
 @shared_task(soft_time_limit=50, time_limit=60)
 def purge_snapshots() -> None:
-    runs.purge()
+    snapshots.purge()

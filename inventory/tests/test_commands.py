@@ -8,8 +8,8 @@ from cryptography.fernet import Fernet
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from inventory import runs
 from inventory.models import Feed, Snapshot, StockLevel
+from inventory.snapshots import runs
 from inventory.tests.upstreams import connect
 from suppliers.simulator.running import RunningChaosSupplier, running_chaos_supplier
 

@@ -2,7 +2,7 @@ from decimal import Decimal
 
 import pytest
 
-from inventory.guards import PageGuard, Refused, Whole, check_whole, whole_units
+from inventory.snapshots.guards import PageGuard, Refused, Whole, check_whole, whole_units
 from suppliers.readings import Page, StockRow
 
 

@@ -7,8 +7,9 @@ import pytest
 from cryptography.fernet import Fernet
 from django.db.models import F
 
-from inventory import availability, runs, snapshots
+from inventory import availability, snapshots
 from inventory.models import Effect, Snapshot, StockLevel
+from inventory.snapshots import runs
 from inventory.tests.ledgers import differences
 from inventory.tests.test_settlement import promise
 from inventory.tests.upstreams import connect

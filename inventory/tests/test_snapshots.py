@@ -10,9 +10,10 @@ import pytest
 from cryptography.fernet import Fernet
 from django.db import connection, transaction
 
-from inventory import availability, mapping, runs, settlement, snapshots, staging
+from inventory import availability, settlement, snapshots
 from inventory.ledger import Origin
 from inventory.models import Discrepancy, Effect, Feed, Offer, Sku, Snapshot, StockLevel, StockMovement
+from inventory.snapshots import mapping, runs, staging
 from inventory.tests.ledgers import differences
 from inventory.tests.test_settlement import promise
 from inventory.tests.upstreams import connect
@@ -363,7 +364,7 @@ def test_a_worker_that_was_frozen_past_its_lease_stops(supplier):
 
 def test_a_merge_that_was_interrupted_goes_on_and_counts_a_miss_once(supplier, monkeypatch):
     run(supplier)
-    monkeypatch.setattr("inventory.merging.MISSING_AT_ONCE", 2)
+    monkeypatch.setattr("inventory.snapshots.merging.MISSING_AT_ONCE", 2)
 
     def interrupt(snapshot: Snapshot) -> None:
         if snapshot.missing == 2:

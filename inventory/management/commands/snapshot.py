@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from inventory import rehearsal, runs, snapshots
+from inventory import snapshots
 from inventory.models import Snapshot
 from suppliers.errors import SupplierError
 from suppliers.models import Supplier
@@ -44,7 +44,7 @@ class Command(BaseCommand):
 
         try:
             snapshot = snapshots.run_full(supplier.pk, actor="manage.py snapshot", watch=show)
-        except (runs.SnapshotUnavailable, runs.LeaseLost) as error:
+        except (snapshots.SnapshotUnavailable, snapshots.LeaseLost) as error:
             raise CommandError(f"{error}.") from None
         if snapshot.status != Snapshot.Status.APPLIED:
             raise CommandError(f"{snapshot.status}: {snapshot.reason}")
@@ -55,7 +55,7 @@ class Command(BaseCommand):
 
     def _rehearse(self, supplier: Supplier) -> None:
         try:
-            found = rehearsal.rehearse(supplier)
+            found = snapshots.rehearse(supplier)
         except SupplierError as error:
             raise CommandError(f"{type(error).__name__}: {error}") from None
         self.stdout.write(

@@ -9,7 +9,7 @@ import orjson
 from django.db import connection
 from psycopg.errors import UniqueViolation
 
-from inventory import guards
+from inventory.snapshots import guards
 from suppliers.readings import StockRow
 
 Key = tuple[str, str]  # uid, location

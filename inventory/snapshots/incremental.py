@@ -10,12 +10,13 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
-from inventory import availability, effects, guards, runs, settlement
+from inventory import availability, effects, settlement
 from inventory.batches import Pace, work_off
 from inventory.effects import Claimed
 from inventory.ledger import Origin
 from inventory.models import Effect, Snapshot, StockLevel
 from inventory.settlement import Absorbed, Reading
+from inventory.snapshots import guards, runs
 from suppliers import gateway
 from suppliers.errors import SupplierError
 from suppliers.models import Supplier

@@ -5,9 +5,9 @@ from decimal import Decimal
 
 from django.db import transaction
 
-from inventory import guards, runs, staging
-from inventory.guards import PageGuard, Refused, Whole
 from inventory.models import Feed
+from inventory.snapshots import guards, runs, staging
+from inventory.snapshots.guards import PageGuard, Refused, Whole
 from suppliers import gateway
 from suppliers.models import Supplier
 

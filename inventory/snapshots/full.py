@@ -1,8 +1,4 @@
-"""QUERY LAYER: what upstream reports, brought to the levels; the sole writer of the reported side.
-
-A full snapshot is read page by page into a staging table, judged as a whole, and only then merged.  Between pages and
-chunks nothing is locked and no transaction is open; a worker that dies leaves a run that the next one resumes.
-"""
+"""A supplier's whole catalogue: read, judged, merged, and closed with what it found."""
 
 import time
 from datetime import datetime, timedelta
@@ -11,18 +7,15 @@ from decimal import Decimal
 import structlog
 from django.db import connection, transaction
 
-from inventory import guards, mapping, merging, runs, staging
-from inventory.guards import PageGuard, Refused, Whole
-from inventory.incremental import sync_due
-from inventory.merging import Watch
 from inventory.models import Effect, Feed, Snapshot
-from inventory.runs import Run
+from inventory.snapshots import guards, mapping, merging, runs, staging
+from inventory.snapshots.guards import PageGuard, Refused, Whole
+from inventory.snapshots.merging import Watch
+from inventory.snapshots.runs import Run
 from suppliers import gateway
 from suppliers.errors import Malformed, SupplierError
 from suppliers.models import Supplier
 from suppliers.readings import Capability, Page
-
-__all__ = ["run_full", "start_due", "sync_due"]
 
 log = structlog.get_logger(__name__)
 

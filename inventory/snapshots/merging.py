@@ -7,13 +7,14 @@ from functools import partial
 import structlog
 from django.db import transaction
 
-from inventory import availability, ledger, runs, settlement, staging, trust
+from inventory import availability, ledger, settlement, trust
 from inventory.batches import Pace, work_off
 from inventory.ledger import Origin
 from inventory.models import Snapshot
-from inventory.runs import Run
 from inventory.settlement import Reading
-from inventory.staging import Different, Window
+from inventory.snapshots import runs, staging
+from inventory.snapshots.runs import Run
+from inventory.snapshots.staging import Different, Window
 
 log = structlog.get_logger(__name__)
 

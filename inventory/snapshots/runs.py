@@ -12,9 +12,9 @@ from typing import Any
 import orjson
 from django.db import IntegrityError, connection, transaction
 
-from inventory import staging
 from inventory.models import Snapshot
-from inventory.staging import START, Key
+from inventory.snapshots import staging
+from inventory.snapshots.staging import START, Key
 from suppliers.models import Supplier
 from suppliers.readings import Json
 
