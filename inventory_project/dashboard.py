@@ -14,7 +14,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from inventory.admin.pages import Table, age, label, link
-from inventory.admin.runs import SNAPSHOT_LABELS
+from inventory.admin.runs import SNAPSHOT_LABELS, status_of
 from inventory.admin.suppliers import freshness, is_stale
 from inventory.models import Discrepancy, Effect, Sku, Snapshot
 from inventory.positions import READ_AT
@@ -102,7 +102,7 @@ def _snapshot_cells(snapshot: Snapshot | None) -> tuple[str, str, str]:
     if snapshot is None:
         return "–", "–", "–"
     seen = f"{snapshot.seen:,}" + (f" of {snapshot.total:,}" if snapshot.total else "")
-    return label(snapshot.status, SNAPSHOT_LABELS[snapshot.status]), seen, snapshot.reason or "–"
+    return label(status_of(snapshot), SNAPSHOT_LABELS[status_of(snapshot)]), seen, snapshot.reason or "–"
 
 
 def discrepancies_table() -> Table:

@@ -93,6 +93,7 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     page("Users", "person", "auth", "user"),
                     page("Groups", "group", "auth", "group"),
+                    page("Acts", "history", "admin", "logentry"),
                 ],
             },
         ],

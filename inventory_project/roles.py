@@ -14,6 +14,7 @@ EVERYTHING = {
     "storefronts": ("storefront",),
     "inventory": ("sku", "offer", "stocklevel", "allocation", "stockmovement", "snapshot", "discrepancy", "effect"),
     "orders": ("order", "reservation"),
+    "admin": ("logentry",),
 }
 # Beyond seeing everything.  On rows that only the service writes, `change` is the right to act on them.
 MORE = {

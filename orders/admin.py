@@ -19,8 +19,6 @@ from orders.cancellation import cancel_order
 from orders.models import Order, Reservation
 from storefronts.models import Storefront
 
-ANSWER = ("answer", "fingerprint")  # bytes for programs
-
 
 @admin.register(Order)
 class OrderAdmin(TablesAdmin, ReadOnlyAdmin):
@@ -30,7 +28,11 @@ class OrderAdmin(TablesAdmin, ReadOnlyAdmin):
     ordering = ("-id",)
     search_fields = ("number", "reference")
     search_help_text = "A whole number or reference"
-    exclude = ANSWER
+    readonly_fields = ("shown_status", "placed_at")
+    fieldsets = (
+        (None, {"fields": (("number", "shown_status", "storefront", "reference"),)}),
+        (None, {"fields": (("placed_at", "cancelled_at", "destination"), ("idempotency_key", "request_id"))}),
+    )
     actions = ("cancel_orders", "reconcile_again")
     actions_detail = ("cancel",)
 
@@ -100,7 +102,8 @@ class ReservationAdmin(TablesAdmin, ReadOnlyAdmin):
     list_select_related = ("storefront",)
     search_fields = ("=id",)
     search_help_text = "A whole id"
-    exclude = ANSWER
+    readonly_fields = ("shown_status", "units", "created_at")
+    fieldsets = ((None, {"fields": (("storefront", "shown_status", "units"), ("created_at", "expires_at", "lines"))}),)
 
     def tables(self, request: HttpRequest, obj: Reservation) -> list[Table]:
         held = Allocation.objects.filter(reference=str(obj.pk)).select_related("sku", "level__supplier")

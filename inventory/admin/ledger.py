@@ -30,6 +30,12 @@ class AllocationAdmin(ReadOnlyAdmin):
     search_fields = ("=reference",)
     search_help_text = "A whole order number or reservation"
     actions = ("reconcile_again",)
+    readonly_fields = ("created_at",)
+    fieldsets = (
+        (None, {"fields": (("reference", "sku", "level"), ("quantity", "state", "upstream_order"))}),
+        (None, {"fields": (("created_at", "expires_at", "lease_until"), ("confirmed_at", "closed_at"))}),
+        (None, {"fields": (("cancel_requested_at", "detail"),)}),
+    )
 
     @display(description="State", ordering="state", label=ALLOCATION_LABELS)
     def shown_state(self, allocation: Allocation) -> str:
@@ -62,6 +68,11 @@ class StockMovementAdmin(ReadOnlyAdmin):
     ordering = ("-id",)
     search_fields = ("reference",)
     search_help_text = "A whole order number or reservation"
+    readonly_fields = ("sellable", "allocated", "reported", "at")
+    fieldsets = (
+        (None, {"fields": (("level", "version", "cause"), ("sellable", "allocated", "reported"))}),
+        (None, {"fields": (("reference", "actor", "request_id", "at"),)}),
+    )
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[StockMovement], search_term: str

@@ -14,11 +14,23 @@ from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from inventory import operations
-from inventory.admin.pages import ReadOnlyAdmin, Table, TablesAdmin, age, chosen, link, log
+from inventory.admin.pages import ReadOnlyAdmin, Table, TablesAdmin, age, chosen, link, log, seconds_since
 from inventory.models import Allocation, Discrepancy, Effect, Snapshot
 from suppliers.admin import close_dialog
 
-SNAPSHOT_LABELS = {"running": "info", "applied": "success", "refused": "danger", "failed": "warning"}
+SNAPSHOT_LABELS = {
+    "running": "info",
+    "stalled": "warning",
+    "applied": "success",
+    "refused": "danger",
+    "failed": "warning",
+}
+
+
+def status_of(snapshot: Snapshot) -> str:
+    """The status as people should see it: `stalled` is a running one whose worker is gone."""
+    lost = snapshot.lease_until is not None and seconds_since(snapshot.lease_until) > 0
+    return "stalled" if snapshot.status == Snapshot.Status.RUNNING and lost else snapshot.status
 
 
 @admin.register(Snapshot)
@@ -56,11 +68,11 @@ class SnapshotAdmin(ReadOnlyAdmin):
 
     @display(description="Status", ordering="status", label=SNAPSHOT_LABELS)
     def shown_status(self, snapshot: Snapshot) -> str:
-        return snapshot.status
+        return status_of(snapshot)
 
     @display(description="Seen")
     def progress(self, snapshot: Snapshot) -> str:
-        if not snapshot.total:
+        if not snapshot.total or snapshot.seen == snapshot.total:
             return f"{snapshot.seen:,}"
         return f"{snapshot.seen:,} of {snapshot.total:,} ({100 * snapshot.seen // snapshot.total} %)"
 
@@ -91,6 +103,11 @@ class DiscrepancyAdmin(TablesAdmin, ReadOnlyAdmin):
     search_help_text = "A whole order number or reservation"
     actions = ("reconcile_again",)
     actions_detail = ("resolve",)
+    readonly_fields = ("shown_state", "opened_at")
+    fieldsets = (
+        (None, {"fields": (("kind", "shown_state", "supplier"), ("level", "reference", "times"))}),
+        (None, {"fields": (("opened_at", "seen_at", "resolved_at"), "resolution", "evidence")}),
+    )
 
     def tables(self, request: HttpRequest, obj: Discrepancy) -> list[Table]:
         if not obj.reference:
@@ -181,6 +198,11 @@ class EffectAdmin(ReadOnlyAdmin):
     ordering = ("-id",)
     search_fields = ("=target",)
     search_help_text = "A whole SKU, level id or order number"
+    readonly_fields = ("shown_state", "created_at")
+    fieldsets = (
+        (None, {"fields": (("kind", "supplier", "target"), ("shown_state", "attempts", "error"))}),
+        (None, {"fields": (("created_at", "due_at"), ("leased_until", "done_at"))}),
+    )
     actions = ("run_now",)
 
     @display(description="State", label={"done": "success", "at work": "info", "due": "warning", "failed": "danger"})

@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from unfold.decorators import display
 
 from inventory.admin.pages import Table, TablesAdmin, age, label, link, seconds_since
-from inventory.admin.runs import SNAPSHOT_LABELS
+from inventory.admin.runs import SNAPSHOT_LABELS, status_of
 from inventory.models import Feed, Snapshot
 from suppliers.admin import SupplierAdmin
 from suppliers.models import Supplier
@@ -71,7 +71,7 @@ def snapshots_table(supplier: Supplier) -> Table:
     rows = [
         (
             link(row, row.pk),
-            label(row.status, SNAPSHOT_LABELS[row.status]),
+            label(status_of(row), SNAPSHOT_LABELS[status_of(row)]),
             f"{age(row.started_at)} ago",
             f"{row.seen:,}" if row.total is None else f"{row.seen:,} of {row.total:,}",
             f"{row.changed:,}",

@@ -9,9 +9,10 @@ from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
 from inventory import availability, bell
-from inventory.models import Allocation, Discrepancy, Effect, Offer, Sku, StockMovement
+from inventory.models import Allocation, Discrepancy, Effect, Offer, Sku, Snapshot, StockMovement
 
 pytestmark = pytest.mark.django_db
+LONG_AGO = "2020-01-01T00:00Z"
 SKUS, LEVELS, OFFERS = "/admin/inventory/sku/", "/admin/inventory/stocklevel/", "/admin/inventory/offer/"
 
 
@@ -301,6 +302,16 @@ def test_rows_are_found_by_whole_words(admin_client, make_level):
     assert [row.reference for row in found("/admin/inventory/stockmovement/", "N-1")] == ["N-1"]
     assert found("/admin/inventory/stockmovement/", "N-9") == []
     assert [sku.code for sku in found(SKUS, "TE")] == ["TEA"]
+
+
+@pytest.mark.parametrize(
+    ("lease", "shown"), [(None, "running"), ("2999-01-01T00:00Z", "running"), (LONG_AGO, "stalled")]
+)
+def test_a_snapshot_without_a_worker_is_stalled(admin_client, make_supplier, lease, shown):
+    Snapshot.objects.create(supplier=make_supplier(), kind="full", status="running", lease_until=lease, total=8, seen=2)
+    page = admin_client.get("/admin/inventory/snapshot/").content.decode()
+    assert shown in page
+    assert "2 of 8 (25 %)" in page
 
 
 @pytest.mark.parametrize("state", ["promised", "shortfall", "capped", "missing", "unmapped"])

@@ -2,6 +2,8 @@
 
 import pytest
 from django.contrib import admin
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth.models import User
 from django.urls import reverse
 
 from inventory import effects
@@ -11,7 +13,7 @@ from orders.models import Order, OrderLine, Reservation
 from suppliers.models import Supplier, Switchboard
 
 pytestmark = pytest.mark.django_db
-EVERYTHING_OURS = {"suppliers", "inventory", "orders"}
+EVERYTHING_OURS = {"suppliers", "inventory", "orders", "admin"}
 
 
 @pytest.fixture
@@ -30,6 +32,8 @@ def stock(make_supplier, make_level, make_storefront):
     bytes_of = {"fingerprint": b"f" * 32, "answer": b"{}", "storefront": make_storefront("shop")}
     order = Order.objects.create(number="N-1", reference="R-1", idempotency_key="o", **bytes_of)
     OrderLine.objects.create(order=order, sku=lamp, quantity=2, version=lamp.version)
+    person = User.objects.create_user("anna")
+    LogEntry.objects.log_actions(person.pk, [lamp], CHANGE, "Stopped selling.")
     Reservation.objects.create(idempotency_key="r", lines={"LAMP": 1}, expires_at=level.read_at, **bytes_of)
 
 
@@ -51,7 +55,7 @@ def pages_of(app_labels: set[str]) -> dict[str, list[str]]:
 def test_every_page_renders(stock, sign_in, role):
     client = sign_in(role)
     pages = pages_of(EVERYTHING_OURS)
-    assert len(pages) == 12
+    assert len(pages) == 13
     for urls in pages.values():
         for url in urls:
             answer = client.get(url, follow=True)
