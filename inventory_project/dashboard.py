@@ -30,13 +30,15 @@ COUNT_WITHIN = 1_000  # milliseconds
 # The same rule as inventory.positions, over all active SKUs at once.
 _STATUS_COUNTS = f"""
 WITH free AS (
-    SELECT sku.id, sku.stop_selling, sku.splittable, sku.safety_stock, sku.low_stock_threshold,
+    SELECT sku.id, sku.stop_selling OR COALESCE(board.stop_selling, false) AS stop_selling,
+           sku.splittable, sku.safety_stock, sku.low_stock_threshold,
            CASE WHEN supplier.enabled AND NOT supplier.stop_selling AND level.reported IS NOT NULL
                      AND ({READ_AT}) IS NOT NULL
                      AND (supplier.expire_after_seconds IS NULL
                           OR ({READ_AT}) + supplier.expire_after_seconds * interval '1 second' > now())
                 THEN GREATEST(0, level.sellable - level.allocated) ELSE 0 END AS units
     FROM inventory_sku sku
+    LEFT JOIN suppliers_switchboard board ON board.id = 1
     LEFT JOIN inventory_offer offer ON offer.sku_id = sku.id
     LEFT JOIN inventory_stocklevel level ON level.id = offer.level_id
     LEFT JOIN suppliers_supplier supplier ON supplier.id = level.supplier_id

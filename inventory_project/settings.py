@@ -34,6 +34,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en-us"
+LOGIN_REDIRECT_URL = "admin:index"
 FORMAT_MODULE_PATH = ["inventory_project.formats"]
 
 INSTALLED_APPS = [

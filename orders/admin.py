@@ -59,7 +59,7 @@ class OrderAdmin(TablesAdmin, ReadOnlyAdmin):
         return order.status
 
     @action(
-        description="Cancel",
+        description="Cancel order",
         permissions=["act"],
         url_path="cancel",
         icon="cancel",
@@ -77,7 +77,7 @@ class OrderAdmin(TablesAdmin, ReadOnlyAdmin):
             self._cancel(request, [order])
         return HttpResponse(headers={"HX-Redirect": reverse("admin:orders_order_change", args=[object_id])})
 
-    @admin.action(description="Cancel", permissions=["act"])
+    @admin.action(description="Cancel orders", permissions=["act"])
     def cancel_orders(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
         self._cancel(request, chosen(request, queryset))
 

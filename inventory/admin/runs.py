@@ -158,11 +158,11 @@ def promises_table(allocations: QuerySet[Allocation]) -> Table:
     """What was promised under one reference, and how far upstream is with it."""
     rows = [
         (
-            link(row, row.sku.code),
+            link(row.sku),
             row.level.supplier,
             link(row.level, row.level.external_id),
             row.quantity,
-            row.state,
+            link(row, row.state),
             row.upstream_order or "–",
             row.confirmed_at or "–",
             row.detail or "–",

@@ -58,6 +58,12 @@ def test_the_counts_are_what_storefronts_are_told(shelf, complete):
     assert statuses["in_stock"] >= 2
 
 
+def test_with_everything_stopped_everything_is_out(shelf):
+    Switchboard.objects.update_or_create(pk=1, defaults={"stop_selling": True})
+    active, out, low = dashboard.status_counts()
+    assert (out, low) == (active, 0)
+
+
 def test_counting_ends_in_time(shelf, monkeypatch, admin_client):
     monkeypatch.setattr(dashboard, "_STATUS_COUNTS", "SELECT 1, 0, pg_sleep(5)")
     monkeypatch.setattr(dashboard, "COUNT_WITHIN", 50)
