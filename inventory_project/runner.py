@@ -21,7 +21,9 @@ COMMANDS = {
 def main(command: str = "demo") -> int:
     """The exit status: 0 after Ctrl-C or a check that passed."""
     name, module, afresh = COMMANDS[command]
-    signal.signal(signal.SIGTERM, interrupt)
+    # Explicitly: a shell that starts us in the background has Ctrl-C ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupt)
     stack = LocalStack(name)
     if afresh:
         shutil.rmtree(stack.folder, ignore_errors=True)
@@ -53,7 +55,7 @@ def set_up(stack: LocalStack) -> None:
 
 
 def interrupt(_number: int, _frame: FrameType | None) -> None:
-    """SIGTERM ends us as Ctrl-C does."""
+    """End as after Ctrl-C."""
     raise KeyboardInterrupt
 
 

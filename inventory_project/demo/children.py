@@ -54,7 +54,7 @@ class Children:
         """Raise ChildEnded if one is gone."""
         for name, process in self._processes.items():
             if process.poll() is not None:
-                lines = self.log_of(name).read_text(errors="replace").splitlines()[-30:]
+                lines = self.log_of(name).read_text(errors="replace").splitlines()[-12:]
                 raise ChildEnded(f"{name} ended with status {process.returncode}:\n" + "\n".join(lines))
 
     def stop(self) -> None:
