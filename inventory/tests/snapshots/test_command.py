@@ -1,31 +1,16 @@
 """`manage.py snapshot`, as a person runs it."""
 
-from collections.abc import Iterator
 from io import StringIO
 
 import pytest
-from cryptography.fernet import Fernet
 from django.core.management import CommandError, call_command
 from django.db import connection
 
 from inventory.models import Feed, Snapshot, StockLevel
 from inventory.snapshots import runs
 from inventory.tests.upstreams import connect
-from suppliers.simulator.running import RunningChaosSupplier, running_chaos_supplier
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def reachable(settings):
-    settings.SUPPLIER_PRIVATE_NETWORKS = True
-    settings.CREDENTIAL_KEYS = [Fernet.generate_key().decode()]
-
-
-@pytest.fixture
-def chaos() -> Iterator[RunningChaosSupplier]:
-    with running_chaos_supplier(rows=25, stock=7) as running:
-        yield running
 
 
 def snapshot(*arguments: str) -> str:

@@ -41,7 +41,7 @@ def in_a_process(supplier_id: int, key: str) -> dict[str, Any]:
         "SUPPLIER_PRIVATE_NETWORKS": "true",
         "LOG_LEVEL": "WARNING",
     }
-    root = Path(__file__).resolve().parents[2]
+    root = Path(__file__).resolve().parents[3]
     command = [sys.executable, "-c", RUN, str(supplier_id)]
     done = subprocess.run(command, env=environment, cwd=root, capture_output=True, text=True, timeout=110, check=False)
     assert done.returncode == 0, done.stderr[-2_000:]

@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from cryptography.fernet import Fernet
 from django.db import connection, transaction
 
 from inventory import audit, snapshots, sourcing, stock
@@ -26,9 +25,7 @@ SNAPSHOTS = 6
 
 
 @pytest.fixture
-def chaos(settings) -> Iterator[RunningChaosSupplier]:
-    settings.SUPPLIER_PRIVATE_NETWORKS = True
-    settings.CREDENTIAL_KEYS = [Fernet.generate_key().decode()]
+def chaos() -> Iterator[RunningChaosSupplier]:
     with running_chaos_supplier(rows=SKUS, stock=200) as running:
         yield running
 

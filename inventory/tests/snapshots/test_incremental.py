@@ -4,31 +4,17 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from cryptography.fernet import Fernet
 from django.db.models import F
 
 from inventory import availability, snapshots
 from inventory.models import Effect, Snapshot, StockLevel
 from inventory.snapshots import runs
-from inventory.tests.ledgers import differences
 from inventory.tests.test_settlement import promise
 from inventory.tests.upstreams import connect
 from suppliers.models import Supplier
 from suppliers.simulator.running import RunningChaosSupplier, running_chaos_supplier
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def reachable(settings):
-    settings.SUPPLIER_PRIVATE_NETWORKS = True
-    settings.CREDENTIAL_KEYS = [Fernet.generate_key().decode()]
-
-
-@pytest.fixture(autouse=True)
-def conserved(transactional_db) -> Iterator[None]:
-    yield
-    assert differences() == []
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("conserved")]
 
 
 @pytest.fixture
