@@ -4,7 +4,7 @@ Note [Settlement]
 A reading may or may not include the orders that we placed.  Storing it as it is would sell their units again;
 subtracting them for ever would count them twice.  So an order stays in `allocated` until a reading that is younger than
 its confirmation by the supplier's settlement lag, a declared bound on the age of upstream's data, and leaves with it.
-What upstream has not confirmed is never in a reading.  The decision per level is `inventory.settling`.
+What upstream has not confirmed is never in a reading.  The decision per level is `inventory.transitions`.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,11 +14,11 @@ from typing import Any
 
 from django.db import connection
 
-from inventory import arrays, discrepancies, ledger, settling, trust
+from inventory import arrays, discrepancies, ledger, transitions, trust
 from inventory.ledger import Origin
 from inventory.models import StockMovement
 from inventory.positions import READ_AT
-from inventory.settling import Confirmed, Numbers, Standing
+from inventory.transitions import Confirmed, Numbers, Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class _Changes:
     detail: str = ""
 
     def moved(self) -> list[tuple[Standing, Numbers]]:
-        return [(level, after) for level, after in self.levels if settling.is_moved(level.numbers, after)]
+        return [(level, after) for level, after in self.levels if transitions.is_moved(level.numbers, after)]
 
 
 _STANDING = f"""
@@ -124,7 +124,7 @@ def absorb(readings: Sequence[Reading], *, origin: Origin, skip_locked: bool = F
     Of several readings of one level the newest counts.
     Locks: Sku rows, then levels.  Requires an open transaction.
     """
-    return _absorb(readings, settling.by_reading, origin, skip_locked=skip_locked)
+    return _absorb(readings, transitions.by_reading, origin, skip_locked=skip_locked)
 
 
 def missing(level_ids: Sequence[int], *, read_at: datetime, origin: Origin, skip_locked: bool = False) -> Absorbed:
@@ -134,12 +134,12 @@ def missing(level_ids: Sequence[int], *, read_at: datetime, origin: Origin, skip
     Locks: Sku rows, then levels.  Requires an open transaction.
     """
     gone = [Reading(level_id, 0, read_at) for level_id in level_ids]
-    return _absorb(gone, settling.by_absence, origin, skip_locked=skip_locked)
+    return _absorb(gone, transitions.by_absence, origin, skip_locked=skip_locked)
 
 
 def _absorb(
     readings: Sequence[Reading],
-    rule: Callable[[Standing, int | None, datetime, Sequence[Confirmed]], settling.Read | None],
+    rule: Callable[[Standing, int | None, datetime, Sequence[Confirmed]], transitions.Read | None],
     origin: Origin,
     *,
     skip_locked: bool,
@@ -192,7 +192,7 @@ def _write_off(allocation_ids: Sequence[int], cause: StockMovement.Cause, detail
     for level in levels:
         units = sum(promise.quantity for promise in promises if promise.level_id == level.id)
         rejected = cause == StockMovement.Cause.REJECTION
-        after = settling.by_refusal(level, units, now) if rejected else settling.by_loss(level, units)
+        after = transitions.by_refusal(level, units, now) if rejected else transitions.by_loss(level, units)
         changes.levels.append((level, after))
     return _write(changes)
 
@@ -205,7 +205,7 @@ def retrust(level_ids: Sequence[int], *, origin: Origin, skip_locked: bool = Fal
     locked = ledger.lock_levels(level_ids, skip_locked=skip_locked)
     levels, _ = _standing(locked)
     changes = _Changes(StockMovement.Cause.POLICY, origin)
-    changes.levels = [(level, settling.by_policy(level)) for level in levels]
+    changes.levels = [(level, transitions.by_policy(level)) for level in levels]
     changes.levels = changes.moved()
     codes = _write(changes)
     return Absorbed([level.id for level, _ in changes.levels], [pk for pk in level_ids if pk not in locked], [], codes)

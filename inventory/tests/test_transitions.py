@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from inventory import settling, trust
-from inventory.settling import Confirmed, Numbers, Standing
+from inventory import transitions, trust
+from inventory.transitions import Confirmed, Numbers, Standing
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 LAG = timedelta(seconds=60)
@@ -23,23 +23,23 @@ def standing(reported: int | None = 10, allocated: int = 0, *, buffer: int = 0, 
 
 
 def test_a_reading_becomes_sellable_less_the_buffer():
-    read = settling.by_reading(standing(buffer=2), 7, seconds(1))
+    read = transitions.by_reading(standing(buffer=2), 7, seconds(1))
     assert read is not None
     assert (read.numbers.reported, read.numbers.sellable, read.numbers.read_at) == (7, 5, seconds(1))
 
 
 def test_not_counted_is_not_sold():
-    read = settling.by_reading(standing(), None, seconds(1))
+    read = transitions.by_reading(standing(), None, seconds(1))
     assert read is not None
     assert (read.numbers.reported, read.numbers.sellable) == (None, 0)
 
 
 def test_an_older_reading_is_ignored():
-    assert settling.by_reading(standing(), 3, seconds(-1)) is None
+    assert transitions.by_reading(standing(), 3, seconds(-1)) is None
 
 
 def test_a_reading_as_old_as_the_stored_one_counts():
-    assert settling.by_reading(standing(), 3, NOON) is not None
+    assert transitions.by_reading(standing(), 3, NOON) is not None
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_a_reading_as_old_as_the_stored_one_counts():
     ids=["one lag is not over", "one lag is over"],
 )
 def test_a_confirmed_order_leaves_allocated_one_lag_later(read_at: datetime, left: int, settled: list[int]):
-    read = settling.by_reading(standing(10, 4), 6, read_at, [Confirmed(7, 4, NOON)])
+    read = transitions.by_reading(standing(10, 4), 6, read_at, [Confirmed(7, 4, NOON)])
     assert read is not None
     assert (read.numbers.allocated, list(read.settled)) == (left, settled)
 
@@ -56,32 +56,32 @@ def test_a_confirmed_order_leaves_allocated_one_lag_later(read_at: datetime, lef
 @pytest.mark.parametrize(("reported", "counts"), [(11, False), (10, True), (9, True), (None, True)])
 def test_within_the_snapshot_that_a_row_inherits_from_a_reading_may_only_lower_it(reported: int | None, counts: bool):
     level = standing(10, known_at=NOON, inherited_until=seconds(30))
-    assert (settling.by_reading(level, reported, seconds(20)) is not None) is counts
-    assert settling.by_reading(level, reported, seconds(30)) is not None
+    assert (transitions.by_reading(level, reported, seconds(20)) is not None) is counts
+    assert transitions.by_reading(level, reported, seconds(30)) is not None
 
 
 def test_a_reading_clears_misses_and_an_absence_does_not():
     level = standing(10)
-    gone = settling.by_absence(level, 0, seconds(1))
+    gone = transitions.by_absence(level, 0, seconds(1))
     assert gone is not None
     assert (gone.numbers.sellable, gone.numbers.misses) == (0, 1)
-    back = settling.by_reading(level, 5, seconds(2))
+    back = transitions.by_reading(level, 5, seconds(2))
     assert back is not None
     assert back.numbers.misses == 0
 
 
 def test_a_refusal_leaves_what_is_still_promised():
-    after = settling.by_refusal(standing(10, 3), 1, NOON)
+    after = transitions.by_refusal(standing(10, 3), 1, NOON)
     assert (after.allocated, after.sellable, after.rejection_cap) == (2, 2, 2)
     assert after.capped_until == seconds(120)
 
 
 def test_the_hold_doubles_with_each_refusal_up_to_a_day_and_is_forgiven():
     level = standing(10, 1, rejections=2, capped_until=NOON)
-    assert settling.by_refusal(level, 1, seconds(1)).capped_until == seconds(1 + 480)
-    assert settling.hold(LAG, 60) == timedelta(days=1)
-    late = NOON + settling.FORGIVEN_AFTER + timedelta(seconds=1)
-    assert settling.by_refusal(level, 1, late).rejections == 1
+    assert transitions.by_refusal(level, 1, seconds(1)).capped_until == seconds(1 + 480)
+    assert transitions.hold(LAG, 60) == timedelta(days=1)
+    late = NOON + transitions.FORGIVEN_AFTER + timedelta(seconds=1)
+    assert transitions.by_refusal(level, 1, late).rejections == 1
 
 
 def capped(cap: int, floor: int) -> Standing:
@@ -96,19 +96,19 @@ def capped(cap: int, floor: int) -> Standing:
     ids=["equal", "higher", "lower", "lower, but of before the refusal", "equal, after the hold"],
 )
 def test_the_life_of_a_cap(reported: int, at: float, sellable: int):
-    read = settling.by_reading(capped(0, floor=10), reported, seconds(at))
+    read = transitions.by_reading(capped(0, floor=10), reported, seconds(at))
     assert read is not None
     assert read.numbers.sellable == sellable
 
 
 def test_a_drop_that_our_own_orders_explain_does_not_lift_the_cap():
-    read = settling.by_reading(capped(3, floor=7), 7, seconds(70), [Confirmed(1, 3, seconds(2))])
+    read = transitions.by_reading(capped(3, floor=7), 7, seconds(70), [Confirmed(1, 3, seconds(2))])
     assert read is not None
     assert (read.numbers.allocated, read.numbers.sellable) == (0, 0)
 
 
 def test_what_settles_leaves_no_room_below_the_cap():
-    read = settling.by_reading(capped(3, floor=7), 10, seconds(70), [Confirmed(1, 3, seconds(2))])
+    read = transitions.by_reading(capped(3, floor=7), 10, seconds(70), [Confirmed(1, 3, seconds(2))])
     assert read is not None
     assert read.numbers.sellable - read.numbers.allocated == 0
 
@@ -116,6 +116,6 @@ def test_what_settles_leaves_no_room_below_the_cap():
 def test_a_new_policy_counts_the_stored_number_anew():
     level = standing(10)
     stricter = Standing(1, 1, 1, level.numbers, trust.Policy(buffer=4), LAG)
-    assert settling.by_policy(stricter).sellable == 6
-    assert settling.is_moved(level.numbers, settling.by_policy(stricter))
-    assert not settling.is_moved(level.numbers, settling.by_policy(level))
+    assert transitions.by_policy(stricter).sellable == 6
+    assert transitions.is_moved(level.numbers, transitions.by_policy(stricter))
+    assert not transitions.is_moved(level.numbers, transitions.by_policy(level))
