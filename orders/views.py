@@ -1,5 +1,6 @@
 """Orders and holds over HTTP."""
 
+from dataclasses import replace
 from http import HTTPStatus
 from typing import ClassVar
 from uuid import UUID
@@ -10,6 +11,7 @@ from rest_framework.request import Request
 from inventory.ledger import Origin
 from inventory.locks import LockBusyError, LockUnavailableError
 from orders import bodies, cancellation, reading, schema
+from orders.bodies import OrderBody, ReservationBody
 from orders.combiner import NotDrainedError, OutcomeUnknownError, QueueFullError, combiner
 from orders.intents import Intent, KeyReused, Outcome, Placed, Refused, WrongReservation
 from orders.models import Order, Reservation
@@ -29,10 +31,10 @@ UNDECIDED = (
 )
 
 
-def place(intent: Intent) -> Outcome:
+def place(wanted: Intent) -> Outcome:
     """Raises: Busy where nothing was decided; the same key tells later."""
     try:
-        return combiner.submit(intent)
+        return combiner.submit(wanted)
     except UNDECIDED as error:
         raise Busy(str(error)) from error
 
@@ -61,6 +63,20 @@ def origin(request: Request) -> Origin:
     return Origin(f"storefront:{principal(request).slug}", request_id())
 
 
+def intent(request: Request, key: str, body: OrderBody | ReservationBody) -> Intent:
+    """What orders and holds have in common."""
+    asked = origin(request)
+    return Intent(
+        storefront_id=principal(request).storefront_id,
+        actor=asked.actor,
+        key=key,
+        fingerprint=bodies.fingerprint(body),
+        reference="",
+        lines=bodies.merged_lines(body.lines),
+        request_id=asked.request_id,
+    )
+
+
 class OrdersView(Endpoint):
     required_scopes: ClassVar = {"POST": Scope.ORDERS_WRITE, "GET": Scope.ORDERS_READ}
 
@@ -68,19 +84,13 @@ class OrdersView(Endpoint):
     def post(self, request: Request) -> HttpResponse:
         key = idempotency_key(request)
         body = bodies.read_order(request)
-        asker, asked = principal(request), origin(request)
-        intent = Intent(
-            storefront_id=asker.storefront_id,
-            actor=asked.actor,
-            key=key,
-            fingerprint=bodies.fingerprint(body),
+        order = replace(
+            intent(request, key, body),
             reference=body.reference,
-            lines=bodies.merged_lines(body.lines),
             destination=body.destination or "",
             reservation=UUID(body.reservation) if body.reservation else None,
-            request_id=asked.request_id,
         )
-        return answer(place(intent))
+        return answer(place(order))
 
     @schema.find_orders
     def get(self, request: Request) -> HttpResponse:
@@ -118,18 +128,7 @@ class ReservationsView(Endpoint):
     def post(self, request: Request) -> HttpResponse:
         key = idempotency_key(request)
         body = bodies.read_reservation(request)
-        asker, asked = principal(request), origin(request)
-        intent = Intent(
-            storefront_id=asker.storefront_id,
-            actor=asked.actor,
-            key=key,
-            fingerprint=bodies.fingerprint(body),
-            reference="",
-            lines=bodies.merged_lines(body.lines),
-            hold_seconds=body.ttl_seconds,
-            request_id=asked.request_id,
-        )
-        return answer(place(intent))
+        return answer(place(replace(intent(request, key, body), hold_seconds=body.ttl_seconds)))
 
 
 class ReservationView(Endpoint):
