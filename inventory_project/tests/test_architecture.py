@@ -85,6 +85,27 @@ def test_the_rule_sees_a_foreign_writer(source, column):
     assert column in columns_written(source)
 
 
+def packages_imported(source: str) -> set[str]:
+    """Top-level packages that a module imports, anywhere in it."""
+    imported: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            imported |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            imported.add(node.module.partition(".")[0])
+    return imported
+
+
+def test_one_module_takes_redis_locks():
+    """Tests may: they hold a lock to see others wait for it."""
+    takers = {
+        name_of(path)
+        for path in MODULES
+        if "tests" not in path.parts and "redis_lock" in packages_imported(path.read_text())
+    }
+    assert takers == {"inventory/locks.py"}
+
+
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_no_module_is_longer_than_a_reader_can_hold(path):
     assert len(path.read_text().splitlines()) <= LONGEST
