@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from django.conf import settings as django_settings
 from django.db import connection
 
 from inventory import availability, bell, effects, lanes, tasks
-from inventory.bell import Bell, unheard
+from inventory.bell import PAUSE_SECONDS, Bell, unheard
 from inventory.models import Allocation, Effect, StockLevel, StockMovement
 from inventory.tests.ledgers import differences
 from inventory.tests.promises import cancel, place
@@ -208,3 +209,15 @@ def test_a_lane_occupies_no_more_workers_than_it_may(make_level):
     effects.close([effect.id for effect in others.pop()])
     tasks.drain("invalidate", None)
     assert Effect.objects.filter(done_at=None).count() == 1  # the one that another worker still has
+
+
+def test_a_lane_that_is_rung_all_the_time_is_published_a_few_times_a_second(messages):
+    """Publishing costs as much as placing an order; the last ring is never lost."""
+    began = time.monotonic()
+    rung = 0
+    while time.monotonic() - began < 3.5 * PAUSE_SECONDS:
+        bell.ring([("confirm", 7)])
+        rung += 1
+    published = messages()
+    assert rung > 100
+    assert 3 <= len(published) <= 6
