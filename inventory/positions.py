@@ -59,18 +59,23 @@ class Position:
 # An unchanged row inherits the age of its supplier's last complete snapshot, unless that snapshot missed it.
 READ_AT = "CASE WHEN level.misses = 0 THEN GREATEST(level.read_at, feed.complete_as_of) ELSE level.read_at END"
 
-_SELECT = f"""
-SELECT sku.id, sku.code, sku.stop_selling OR COALESCE(board.stop_selling, false), sku.splittable, sku.safety_stock,
-       sku.low_stock_threshold, sku.version, COALESCE(board.epoch, 1), clock_timestamp(),
-       level.id, supplier.id, supplier.slug, level.reported, level.sellable, level.allocated, level.version, {READ_AT},
-       supplier.enabled AND NOT supplier.stop_selling,
-       supplier.buffer, supplier.stale_after_seconds, supplier.expire_after_seconds
+# Every SKU once for each level that serves it, with what decides whether that level counts.
+SKUS_AND_LEVELS = """
 FROM inventory_sku sku
 LEFT JOIN suppliers_switchboard board ON board.id = 1
 LEFT JOIN inventory_offer offer ON offer.sku_id = sku.id
 LEFT JOIN inventory_stocklevel level ON level.id = offer.level_id
 LEFT JOIN suppliers_supplier supplier ON supplier.id = level.supplier_id
 LEFT JOIN inventory_feed feed ON feed.supplier_id = level.supplier_id
+"""
+
+_SELECT = f"""
+SELECT sku.id, sku.code, sku.stop_selling OR COALESCE(board.stop_selling, false), sku.splittable, sku.safety_stock,
+       sku.low_stock_threshold, sku.version, COALESCE(board.epoch, 1), clock_timestamp(),
+       level.id, supplier.id, supplier.slug, level.reported, level.sellable, level.allocated, level.version, {READ_AT},
+       supplier.enabled AND NOT supplier.stop_selling,
+       supplier.buffer, supplier.stale_after_seconds, supplier.expire_after_seconds
+{SKUS_AND_LEVELS}
 WHERE sku.active AND {{condition}}
 ORDER BY sku.code, offer.priority, offer.id
 """

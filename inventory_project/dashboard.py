@@ -17,7 +17,7 @@ from inventory.admin.pages import Table, age, label, link
 from inventory.admin.runs import SNAPSHOT_LABELS, status_of
 from inventory.admin.suppliers import freshness, is_stale
 from inventory.models import Discrepancy, Effect, Sku, Snapshot
-from inventory.positions import READ_AT
+from inventory.positions import READ_AT, SKUS_AND_LEVELS
 from orders.models import Order
 from suppliers.models import Supplier, Switchboard
 
@@ -37,12 +37,7 @@ WITH free AS (
                      AND (supplier.expire_after_seconds IS NULL
                           OR ({READ_AT}) + supplier.expire_after_seconds * interval '1 second' > now())
                 THEN GREATEST(0, level.sellable - level.allocated) ELSE 0 END AS units
-    FROM inventory_sku sku
-    LEFT JOIN suppliers_switchboard board ON board.id = 1
-    LEFT JOIN inventory_offer offer ON offer.sku_id = sku.id
-    LEFT JOIN inventory_stocklevel level ON level.id = offer.level_id
-    LEFT JOIN suppliers_supplier supplier ON supplier.id = level.supplier_id
-    LEFT JOIN inventory_feed feed ON feed.supplier_id = level.supplier_id
+    {SKUS_AND_LEVELS}
     WHERE sku.active
 ), skus AS (
     SELECT low_stock_threshold, CASE WHEN stop_selling THEN 0 ELSE GREATEST(
