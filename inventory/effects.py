@@ -83,13 +83,16 @@ def close(effect_ids: Sequence[int]) -> None:
         )
 
 
-def postpone(effect_ids: Sequence[int], *, delay: float, error: str = "") -> None:
-    """Give claimed effects back, to be tried again in `delay` seconds.  error: why, for a person."""
+def postpone(effect_ids: Sequence[int], *, delay: float, error: str = "", tried: bool = True) -> None:
+    """Give claimed effects back, to be tried again in `delay` seconds.
+
+    error: why, for a person.  tried: whether this counts as an attempt, and makes later pauses longer.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE inventory_effect SET leased_until = NULL, due_at = now() + %s * interval '1 second', error = %s"
-            " WHERE id = ANY(%s) AND done_at IS NULL",
-            [delay, error[:300], list(effect_ids)],
+            "UPDATE inventory_effect SET leased_until = NULL, due_at = now() + %s * interval '1 second', error = %s,"
+            " attempts = GREATEST(attempts - %s, 0) WHERE id = ANY(%s) AND done_at IS NULL",
+            [delay, error[:300], int(not tried), list(effect_ids)],
         )
 
 

@@ -180,7 +180,7 @@ def _confirm(upstream: Adapter, supplier: Supplier, effect: Claimed) -> None:
 def _cancel(upstream: Adapter, supplier: Supplier, effect: Claimed) -> None:
     """Raises: SupplierError if upstream has to be told again."""
     if claims.find(supplier, effect.target, ["sending"]):
-        effects.postpone([effect.id], delay=FIRST_BACKOFF, error="waits for the outcome of the order")
+        effects.postpone([effect.id], delay=FIRST_BACKOFF, error="waits for the outcome of the order", tried=False)
         return
     taken = claims.find(supplier, effect.target, ["confirmed", "settled"])
     if taken is None:

@@ -63,7 +63,8 @@ def sync_due(supplier_id: int) -> int:
     supplier = Supplier.objects.get(pk=supplier_id)
     claimed = effects.claim(Effect.Kind.SYNC, supplier_id)
     if not supplier.enabled:
-        effects.postpone([one.id for one in claimed], delay=SWITCHED_OFF, error="the supplier is switched off")
+        ids = [one.id for one in claimed]
+        effects.postpone(ids, delay=SWITCHED_OFF, error="the supplier is switched off", tried=False)
         return 0
     waiting, closed = _sort(supplier, claimed)
     if not waiting:
@@ -99,7 +100,7 @@ def _sort(supplier: Supplier, claimed: Sequence[Claimed]) -> tuple[dict[int, lis
         cursor.execute(_READ_JUST_NOW, {"window": window, "supplier": supplier.pk, "targets": list(by_target)})
         fresh = {int(target): float(left) for target, left in cursor.fetchall() if _is_of(target, ours)}
     for level_id, left in fresh.items():
-        effects.postpone([effect.id for effect in by_target[str(level_id)]], delay=max(left, 0.1))
+        effects.postpone([effect.id for effect in by_target[str(level_id)]], delay=max(left, 0.1), tried=False)
     return {level_id: by_target[str(level_id)] for level_id in ours if level_id not in fresh}, len(strange)
 
 

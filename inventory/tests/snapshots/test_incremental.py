@@ -87,7 +87,9 @@ def test_a_level_that_waits_does_not_hold_up_another(supplier, chaos):
     snapshots.sync_due(supplier.pk)
     want(supplier, 1, 2)
     assert snapshots.sync_due(supplier.pk) == 1
-    assert Effect.objects.filter(done_at=None).get().target == str(level(1).pk)
+    waits = Effect.objects.filter(done_at=None).get()
+    assert waits.target == str(level(1).pk)
+    assert waits.attempts == 0, "to wait is no failure: it must not make the pause after a real one longer"
 
 
 def test_nothing_to_do_asks_nothing(supplier, chaos):
