@@ -1,14 +1,15 @@
 """Lock combining (group commit): requests for one SKU that arrive while it is being sold are placed together.
 
-The first to come leads: it takes the SKU's lock, drains what has gathered meanwhile into one transaction, answers all,
-and after a few rounds hands over to the next who waits.  So throughput on a hot SKU rises with contention, and the
-outcome equals placing the requests one by one in the order of the queue.
+The first to come leads: it takes the SKU's lock, drains what has gathered meanwhile into one transaction, answers all
+and passes the lead, and for some rounds the lock with it, to the next who waits: nobody's own answer waits for a second
+batch.  So throughput on a hot SKU rises with contention, and the outcome equals placing the requests one by one in the
+order of the queue.
 """
 
 import time
 from collections import deque
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from threading import Lock as Mutex
@@ -77,12 +78,25 @@ class _Ticket:
         return self.outcome
 
 
+@dataclass(slots=True)
+class _Queue:
+    """The requests for one SKU in this process; exists as long as somebody leads.
+
+    grant: the lock, if the last leader passed it on.  rounds: batches that may still be placed under it.
+    """
+
+    waiting: deque[_Ticket] = field(default_factory=deque)
+    grant: ExitStack | None = None
+    granted: float = 0.0
+    rounds: int = 0
+
+
 class Combiner:
     """The queues of one process.  All state is guarded by one mutex that is never held while anything is waited for."""
 
     def __init__(self) -> None:
         self._mutex = Mutex()
-        self._queues: dict[str, deque[_Ticket]] = {}  # each exists as long as somebody drains it
+        self._queues: dict[str, _Queue] = {}
         # SKUs that refused somebody last: there a leader answers the true refusals without the lock first.
         self._short: set[str] = set()
 
@@ -107,12 +121,14 @@ class Combiner:
     def _join(self, sku: str, ticket: _Ticket) -> bool:
         """Queue up; True for the one who has to lead."""
         with self._mutex:
-            leads = sku not in self._queues
-            queue = self._queues.setdefault(sku, deque())
-            if len(queue) >= settings.COMBINER_QUEUE:
+            queue = self._queues.get(sku)
+            leads = queue is None
+            if queue is None:
+                queue = self._queues[sku] = _Queue()
+            elif len(queue.waiting) >= settings.COMBINER_QUEUE:
                 SHED.labels("full").inc()
                 raise QueueFullError(QueueFullError.__doc__)
-            queue.append(ticket)
+            queue.waiting.append(ticket)
         WAITING.inc()
         return leads
 
@@ -123,7 +139,7 @@ class Combiner:
             with self._mutex:
                 undrained = ticket.state is _State.WAITING
                 if undrained:
-                    self._queues[sku].remove(ticket)
+                    self._queues[sku].waiting.remove(ticket)
                     ticket.state = _State.GONE
             if undrained:
                 WAITING.dec()
@@ -136,23 +152,26 @@ class Combiner:
             self._lead(sku)
 
     def _lead(self, sku: str) -> None:
-        """Drain the queue under the lock for some rounds, then hand over.  The leader's own ticket is the first."""
+        """Place one batch, the leader's own ticket first, and pass the lead on."""
+        queue = self._queues[sku]
         try:
-            self._answer_refusals(sku)
-            self._drain_under_lock(sku)
+            if queue.grant is None:
+                self._answer_refusals(sku)
+            if queue.waiting:
+                self._place_batch(sku, queue)
         except BaseException as error:  # each who waits raises it in its own thread
             # Nobody's order was touched without the lock, and who waits behind would not get it sooner.
-            for ticket in self._take(sku):
+            for ticket in self._take(queue):
                 ticket.settle(error=error)
             if not isinstance(error, Exception):
                 raise
         finally:
-            self._hand_over(sku)
+            self._hand_over(sku, queue)
 
     def _answer_refusals(self, sku: str) -> None:
         """One read answers the repeats and the true refusals of all who came before it."""
         with self._mutex:
-            asked = list(self._queues[sku]) if sku in self._short else []
+            asked = list(self._queues[sku].waiting) if sku in self._short else []
         if not asked:
             return
         answers = placement.answer_without_lock([ticket.intent for ticket in asked])
@@ -160,26 +179,23 @@ class Combiner:
             # Somebody's patience may have ended meanwhile.
             settled = [(asked[at], outcome) for at, outcome in answers.items() if asked[at].state is not _State.GONE]
             for ticket, _ in settled:
-                self._queues[sku].remove(ticket)
+                self._queues[sku].waiting.remove(ticket)
                 ticket.state = _State.DRAINED
         WAITING.dec(len(settled))
         for ticket, outcome in settled:
             ticket.settle(outcome)
 
-    def _drain_under_lock(self, sku: str) -> None:
-        if not self._queues[sku]:
-            return
-        asked = time.monotonic()
-        with placement.under_lock([sku]):
-            granted = time.monotonic()
-            WAIT.observe(granted - asked)
-            for _ in range(_ROUNDS):
-                batch = self._take(sku)
-                if not batch:
-                    break
-                BATCH.observe(len(batch))
-                self._remember(sku, short=_place(batch))
-            HOLD.observe(time.monotonic() - granted)
+    def _place_batch(self, sku: str, queue: _Queue) -> None:
+        if queue.grant is None:
+            asked = time.monotonic()
+            grant = ExitStack()
+            grant.enter_context(placement.under_lock([sku]))
+            queue.grant, queue.granted, queue.rounds = grant, time.monotonic(), _ROUNDS
+            WAIT.observe(queue.granted - asked)
+        queue.rounds -= 1
+        batch = self._take(queue)
+        BATCH.observe(len(batch))
+        self._remember(sku, short=_place(batch))
 
     def _remember(self, sku: str, *, short: bool) -> None:
         with self._mutex:
@@ -188,24 +204,32 @@ class Combiner:
             elif len(self._short) < _SHORT_SKUS:
                 self._short.add(sku)
 
-    def _take(self, sku: str) -> list[_Ticket]:
+    def _take(self, queue: _Queue) -> list[_Ticket]:
         with self._mutex:
-            waiting = self._queues[sku]
-            batch = [waiting.popleft() for _ in range(min(len(waiting), settings.COMBINER_BATCH))]
+            batch = [queue.waiting.popleft() for _ in range(min(len(queue.waiting), settings.COMBINER_BATCH))]
             for ticket in batch:
                 ticket.state = _State.DRAINED
         WAITING.dec(len(batch))
         return batch
 
-    def _hand_over(self, sku: str) -> None:
-        """Make the next who waits the leader, or forget the queue."""
+    def _hand_over(self, sku: str, queue: _Queue) -> None:
+        """Make the next who waits the leader, with the lock while it is good for more, or forget the queue."""
         with self._mutex:
-            if not self._queues[sku]:
+            heir = queue.waiting[0] if queue.waiting else None
+            if heir:
+                heir.state = _State.LEADING
+            else:
                 del self._queues[sku]
-                return
-            heir = self._queues[sku][0]
-            heir.state = _State.LEADING
-        heir.bell.release()
+            grant = None if heir and queue.rounds else queue.grant
+            if grant:
+                queue.grant = None
+        try:
+            if grant:
+                HOLD.observe(time.monotonic() - queue.granted)
+                grant.close()
+        finally:
+            if heir:
+                heir.bell.release()
 
 
 def _place(batch: Sequence[_Ticket]) -> bool:

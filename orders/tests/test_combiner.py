@@ -37,6 +37,7 @@ class Crowd:
         self.combiner = shared
         self.storefront = storefront
         self.batches: list[int] = []
+        self.late: Callable[[], None] = lambda: None  # called under the lock, before the first batch
 
     def submit(self, number: int, units: int = 1) -> str:
         try:
@@ -65,7 +66,8 @@ def crowd(storefront: Storefront, monkeypatch: pytest.MonkeyPatch) -> Crowd:
     def when_all_wait(codes: list[str]) -> Iterator[None]:
         with under_lock(codes):
             if not shared.batches:
-                wait_for(lambda: len(shared.combiner._queues["TEA"]) == BUYERS)
+                wait_for(lambda: len(shared.combiner._queues["TEA"].waiting) == BUYERS)
+                shared.late()
             yield
 
     monkeypatch.setattr(placement, "place_locked", counted)
@@ -104,20 +106,36 @@ def test_once_sold_out_refusals_need_no_lock(make_level, crowd, settings):
         assert crowd.submit(99) == "Refused"
 
 
-def test_a_long_queue_takes_several_batches_and_hands_over(make_level, crowd, settings):
+def test_a_long_queue_takes_several_batches_and_hands_lead_and_lock_over(make_level, crowd, settings, monkeypatch):
     settings.COMBINER_BATCH = 2
     make_level("TEA", BUYERS)
+    grants = locks.sku_locks
+    taken: list[object] = []
+
+    def counted(codes: list[str], **named: float) -> object:
+        taken.append(codes)
+        return grants(codes, **named)
+
+    monkeypatch.setattr(placement, "sku_locks", counted)
     assert crowd.buy() == {"Placed": BUYERS}
     assert crowd.batches == [2] * (BUYERS // 2)
+    assert len(taken) == -(-len(crowd.batches) // combiner._ROUNDS)
     assert crowd.combiner._queues == {}
 
 
 def test_a_full_queue_is_told_at_once(make_level, crowd, settings):
-    settings.COMBINER_QUEUE = 0
-    make_level("TEA", 5)
-    with pytest.raises(QueueFullError):
-        crowd.combiner.submit(intent_of(crowd.storefront.pk, "k", [("TEA", 1)]))
-    assert not Order.objects.exists()
+    settings.COMBINER_QUEUE = BUYERS
+    make_level("TEA", 2 * BUYERS)
+    came: list[str] = []
+
+    def late() -> None:
+        wait_for(lambda: len(crowd.combiner._queues["TEA"].waiting) == BUYERS)
+        came.append(crowd.submit(99))
+
+    crowd.late = late
+    assert crowd.buy() == {"Placed": BUYERS}
+    assert came == [QueueFullError.__name__]
+    assert Order.objects.count() == BUYERS
 
 
 def test_who_is_not_drained_in_time_is_truly_taken_back(make_level, crowd, settings, monkeypatch):
@@ -186,7 +204,7 @@ def test_a_lock_that_is_not_granted_is_told_to_all_who_wait(make_level, crowd, m
 
     @contextmanager
     def busy(codes: list[str]) -> Iterator[None]:
-        wait_for(lambda: len(crowd.combiner._queues["TEA"]) == BUYERS)
+        wait_for(lambda: len(crowd.combiner._queues["TEA"].waiting) == BUYERS)
         if codes:
             raise locks.LockBusyError
         yield
