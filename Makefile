@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 RUN := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-check test lint e2e pins clean
+.PHONY: help demo demo-check test lint e2e bench bench-small pins clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,6 +18,12 @@ test: .venv/dev.stamp ## The test suite on real servers; ARGS='orders -k cancel'
 
 e2e: .venv/local.stamp ## A shop that nobody here wrote: the race for its stock, without Holdfast and with it in front
 	@$(RUN) -m benchmarks.peers.oscar.e2e
+
+bench: .venv/dev.stamp ## Every speed target beside its baseline, the books proved after each step; STEPS='P1 P5' for some
+	@$(RUN) -m inventory_project.localstack bench $(RUN) -m benchmarks $(STEPS)
+
+bench-small: .venv/dev.stamp ## The same in a few seconds a step: fails on wrong results, never on speed
+	@$(RUN) -m inventory_project.localstack bench $(RUN) -m benchmarks --small $(STEPS)
 
 lint: .venv/dev.stamp ## Format, lint, types, import contracts, spelling, migrations, settings, API schema
 	@$(RUN) -m inventory_project.localstack lint .ci/lint

@@ -1,0 +1,1 @@
+"""The steps, a module for each theme; every module here is loaded."""

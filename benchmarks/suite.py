@@ -1,0 +1,44 @@
+"""Runs the steps one after the other."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks import box, goods, proof, report
+from benchmarks.registry import Figure, load_steps
+from benchmarks.run import Run
+
+
+def run(wanted: Sequence[str], folder: Path, *, small: bool) -> list[str]:
+    """Run these steps, or all; every wrong result."""
+    steps = load_steps()
+    if unknown := [name for name in wanted if name not in steps]:
+        sys.exit(f"no such step: {', '.join(unknown)}; there are {', '.join(steps)}")
+    about = box.description()
+    for name, value in about.items():
+        print(f"{name}: {value}")
+    run = Run(small=small, key=goods.new_key(), folder=folder)
+    figures: list[Figure] = []
+    usage: dict[str, dict[str, float]] = {}
+    for name in wanted or steps:
+        print(f"\n{name}", flush=True)
+        meter = box.Usage()
+        for figure in steps[name](run):
+            figures.append(figure)
+            print(report.table([figure]).splitlines()[-1], flush=True)
+        usage[name] = meter.shares()
+        prove(run, name)
+    print(f"\n{report.table(figures)}\n\n{report.usage_table(usage)}")
+    report.save_json(figures, about, usage)
+    if not wanted and not small:
+        report.save_page(figures, about, usage)
+    return run.problems
+
+
+def prove(run: Run, name: str) -> None:
+    """Hold the books against what the answers promised."""
+    found = proof.problems(run.sold)
+    for problem in found:
+        run.wrong(f"{name}: {problem}")
+    if not found:
+        run.say(f"books proved: {sum(run.sold.values()):,} units answered, ordered, moved and allocated alike")
