@@ -7,6 +7,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol
 
+import msgspec
+
 Json = dict[str, Any] | list[Any] | str | int | float | bool | None
 
 
@@ -29,8 +31,8 @@ class Ref:
     location: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class StockRow:
+# A struct, not a dataclass: a long snapshot makes a million of them, and they are made ten times as fast.
+class StockRow(msgspec.Struct, frozen=True):
     """One upstream row.  available: whole units, None = "not counted", which is not 0."""
 
     uid: str
@@ -38,7 +40,7 @@ class StockRow:
     raw_sku: str
     location: str
     available: int | None
-    components: Mapping[str, Decimal] = field(default_factory=dict)
+    components: Mapping[str, Decimal] = msgspec.field(default_factory=dict)
     upstream_updated_at: datetime | None = None
     lot: int = 1
     min_order: int = 1

@@ -9,6 +9,7 @@ from django.db import connection, transaction
 
 from inventory.models import Effect, Feed, Snapshot
 from inventory.snapshots import guards, mapping, merging, runs, staging
+from inventory.snapshots.ahead import read_ahead
 from inventory.snapshots.guards import PageGuard, Refused, Whole
 from inventory.snapshots.merging import Watch
 from inventory.snapshots.runs import Run
@@ -71,6 +72,8 @@ def start_due() -> list[int]:
 def _complete(run: Run, watch: Watch) -> None:
     if run.phase == runs.READING:
         _read(run, watch)
+        # No request of this snapshot left later: a direct read that did has seen the later number.
+        run.snapshot.last_requested_at = runs.clock()
         _judge(run)
         run.enter(runs.MERGING)
         runs.renew(run)
@@ -88,10 +91,12 @@ def _read(run: Run, watch: Watch) -> None:
         return  # a resumed run that had its last page
     guard = PageGuard(asked=run.upstream, number=run.snapshot.pages)
     began, seen_before = time.monotonic(), run.snapshot.seen
-    requested_at = runs.renew(run)  # before the request leaves: its rows can be as old as this
-    for page in gateway.for_supplier(run.supplier).snapshot(run.upstream):
+    # A page is asked for when its predecessor comes in, so after the one before that was stored: its rows can be as
+    # old as that moment.
+    requested_at = stored_at = runs.renew(run)
+    for page in read_ahead(gateway.for_supplier(run.supplier).snapshot(run.upstream)):
         guard.check(page)
-        requested_at = _store(run, page, requested_at)
+        requested_at, stored_at = stored_at, _store(run, page, requested_at)
         log.info(
             "snapshot_page",
             snapshot=run.snapshot.pk,
@@ -109,7 +114,7 @@ def _read(run: Run, watch: Watch) -> None:
 
 
 def _store(run: Run, page: Page, requested_at: datetime) -> datetime:
-    """Stage a page and the place after it, in one transaction; the time before the next request."""
+    """Stage a page and the place after it, in one transaction; the time of that."""
     snapshot = run.snapshot
     read_at = requested_at - timedelta(seconds=page.age)
     run.upstream = page.cursor

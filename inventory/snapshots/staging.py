@@ -128,11 +128,13 @@ def store(snapshot_id: int, rows: Sequence[StockRow], read_at: datetime) -> None
     """
     try:
         with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
+            # As text, which the driver only has to escape: with numbers and times it takes twice as long.
+            snapshot, moment = str(snapshot_id), read_at.isoformat()
             for row in rows:
-                units, flags = guards.whole_units(row)
-                copy.write_row(
-                    (snapshot_id, row.uid, row.location, row.sku, units, _json(row.components), _json(flags), read_at)
-                )
+                whole, flags = guards.whole_units(row)
+                units = None if whole is None else str(whole)
+                components, marks = _json(row.components), _json(flags)
+                copy.write_row((snapshot, row.uid, row.location, row.sku, units, components, marks, moment))
     except UniqueViolation as error:  # a COPY's own errors pass Django by
         raise guards.Refused("a row came twice", detail=(error.diag.message_detail or "")[:300]) from error
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import msgspec
+
 from suppliers.adapters.listing import NextDeadline, StockListing
 from suppliers.adapters.templates import variables_of
 from suppliers.errors import SupplierError
@@ -69,7 +71,7 @@ class DirectRead:
 def _flagged(row: StockRow, expected_sku: str) -> StockRow:
     if row.sku == expected_sku:
         return row
-    return replace(row, flags=row.flags | {"sku_changed"})
+    return msgspec.structs.replace(row, flags=row.flags | {"sku_changed"})
 
 
 def _variables(batch: Sequence[Ref]) -> dict[str, Any]:

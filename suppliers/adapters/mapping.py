@@ -16,6 +16,7 @@ from suppliers.readings import StockRow
 UID_LENGTH = 200
 LOCATION_LENGTH = 100
 MILLISECONDS = 1000
+PLAIN_FIELDS = {"uid", "sku", "location", "available"}
 NO_COMPONENTS: Mapping[str, Decimal] = {}
 
 
@@ -37,9 +38,35 @@ class RowMapping:
         self.lot = _count_getter(config.get("lot"))
         self.min_order = _count_getter(config.get("min_order"))
         self.updated_at = Moment(config["updated_at"]) if "updated_at" in config else None
+        self._number = None if config.keys() - PLAIN_FIELDS else self.quantity.single
 
     def row(self, item: Any) -> StockRow:
         """Raises: Malformed if the item does not fit the map; then nothing of its page may be used."""
+        return self._plain_row(item, self._number) if self._number else self._row(item)
+
+    def _plain_row(self, item: Any, number: Getter) -> StockRow:
+        """The same as `_row`, in half the time, for the items that need no second look: nearly all."""
+        uid, sku, available = self.uid(item), self.sku(item), number(item)
+        location = "" if self.location is None else self.location(item)
+        if type(uid) is int:
+            uid = str(uid)
+        if (
+            type(available) is int
+            and 0 <= available <= MOST
+            and type(uid) is type(sku) is type(location) is str
+            and uid
+            and sku
+            and len(uid) <= UID_LENGTH
+            and len(sku) <= UID_LENGTH
+            and len(location) <= LOCATION_LENGTH
+            and (uid + sku + location).isprintable()
+            and sku.isascii()
+            and " " not in sku
+        ):
+            return StockRow(uid, sku, sku, location, available, NO_COMPONENTS)
+        return self._row(item)
+
+    def _row(self, item: Any) -> StockRow:
         uid = _identifier(self.uid(item), "uid", UID_LENGTH)
         available, components, flags = self._available(item)
         sku, raw_sku, sku_flags = normalise_sku(self.sku(item))
