@@ -31,8 +31,9 @@ class Ref:
     location: str = ""
 
 
-# A struct, not a dataclass: a long snapshot makes a million of them, and they are made ten times as fast.
-class StockRow(msgspec.Struct, frozen=True):
+# A struct, not a dataclass: a long snapshot makes a million of them.  It is made in a tenth of the time, and the
+# garbage collector need not look at what can form no circle.
+class StockRow(msgspec.Struct, frozen=True, gc=False):
     """One upstream row.  available: whole units, None = "not counted", which is not 0."""
 
     uid: str

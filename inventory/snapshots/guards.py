@@ -1,7 +1,7 @@
 """What a full snapshot must be to be believed.  Pure functions: complete, or refused with the reason."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -37,18 +37,17 @@ class PageGuard:
 
     asked: Json
     number: int = 0
-    keys: list[tuple[str, str]] | None = field(default=None)
+    rows: Sequence[StockRow] | None = None
 
     def check(self, page: Page) -> None:
         """Raises: Refused, if the listing turns in circles or a row has no usable key."""
         self.number += 1
-        keys = [(row.uid, row.location) for row in page.rows]
-        if keys == self.keys:
+        if self.rows is not None and _same_keys(page.rows, self.rows):
             raise Refused(f"page {self.number} repeats the page before it", rows=_shown(page.rows))
         if page.cursor is not None and page.cursor == self.asked:
             raise Refused(f"page {self.number} points to itself", cursor=page.cursor)
         _check_rows(page.rows, self.number)
-        self.keys, self.asked = keys, page.cursor
+        self.rows, self.asked = page.rows, page.cursor
 
 
 def check_whole(whole: Whole) -> None:
@@ -73,6 +72,12 @@ def whole_units(row: StockRow) -> tuple[int | None, frozenset[str]]:
     if row.available is not None and abs(row.available) > LARGEST:
         return None, row.flags | {"out_of_range"}
     return row.available, row.flags
+
+
+def _same_keys(rows: Sequence[StockRow], others: Sequence[StockRow]) -> bool:
+    return len(rows) == len(others) and all(
+        row.uid == other.uid and row.location == other.location for row, other in zip(rows, others, strict=True)
+    )
 
 
 def _check_rows(rows: Sequence[StockRow], number: int) -> None:
