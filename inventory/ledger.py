@@ -131,6 +131,17 @@ def append(movements: Sequence[Movement], origin: Origin = NOBODY) -> None:
     )
 
 
+# The end of a statement that begins `WITH stored AS (UPDATE … RETURNING id, version, sellable_before, sellable,
+# allocated, reported)`: where many readings are stored at once, their movements need not travel here and back.
+APPEND_STORED = """
+INSERT INTO inventory_stockmovement (level_id, version, cause, reference, actor, request_id,
+    sellable_before, sellable_delta, sellable_after, allocated_before, allocated_delta, allocated_after, reported_after)
+SELECT id, version, 'reading', '', %(actor)s, %(request_id)s,
+       sellable_before, sellable - sellable_before, sellable, allocated, 0, allocated, reported
+FROM stored RETURNING level_id
+"""
+
+
 def append_openings(level_ids: Sequence[int], origin: Origin) -> None:
     """Write the first movement of new levels: from nothing to what they are.
 

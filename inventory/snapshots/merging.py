@@ -1,7 +1,8 @@
 """From a whole snapshot to levels: what is new, what differs, what is gone.  Everything else is left untouched."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 
 import structlog
@@ -24,6 +25,14 @@ WINDOW = 5_000  # staged rows compared at once
 MISSING_AT_ONCE = 100  # one transaction, counted with its place: a resumed run must not count a miss twice
 
 
+@dataclass(slots=True)
+class Paces:
+    """How many levels fit into one transaction: those with nothing to settle are many times as many."""
+
+    idle: Pace = field(default_factory=Pace)
+    others: Pace = field(default_factory=Pace)
+
+
 def merge(run: Run, watch: Watch) -> None:
     """Bring the levels to what the staged rows say.
 
@@ -39,7 +48,7 @@ def merge(run: Run, watch: Watch) -> None:
 
 
 def _merge_staged(run: Run, origin: Origin, watch: Watch) -> None:
-    pace, began, before = Pace(), time.monotonic(), run.after
+    paces, began, before = Paces(), time.monotonic(), run.after
     staging.analyze()
     rows = 0
     while window := staging.next_window(run.snapshot.pk, run.supplier.pk, run.after, WINDOW):
@@ -48,7 +57,7 @@ def _merge_staged(run: Run, origin: Origin, watch: Watch) -> None:
         if new:
             _insert(run, window, new, origin)
         known = [row for row in found if row.level_id is not None]
-        work_off(known, partial(_absorb, run, origin), pace)
+        _store(run, known, origin, paces)
         run.after = window.last
         runs.renew(run)
         rows += WINDOW
@@ -59,7 +68,7 @@ def _merge_staged(run: Run, origin: Origin, watch: Watch) -> None:
             rows=min(rows, run.snapshot.seen),
             new=len(new),
             differing=len(known),
-            batch=pace.size,
+            batch=paces.idle.size,
             rows_per_second=round(rows / (time.monotonic() - began)),
             resumed=before != staging.START,
         )
@@ -67,15 +76,47 @@ def _merge_staged(run: Run, origin: Origin, watch: Watch) -> None:
         run.check_time()
 
 
-def _insert(run: Run, window: Window, new: Sequence[Different], origin: Origin) -> None:
+def _units(run: Run, rows: Sequence[Different]) -> dict[int | None, int]:
     policy = trust.Policy(buffer=run.supplier.buffer)
-    units = {reported: trust.sellable(reported, policy).units for reported in {row.available for row in new}}
+    return {reported: trust.sellable(reported, policy).units for reported in {row.available for row in rows}}
+
+
+def _insert(run: Run, window: Window, new: Sequence[Different], origin: Origin) -> None:
+    units = _units(run, new)
     with transaction.atomic(durable=True):
         opened = staging.insert_levels(window, units)
         ledger.append_openings(opened, origin)
         run.snapshot.changed += len(opened)
         run.evidence["new"] = run.evidence.get("new", 0) + len(opened)
         runs.renew(run)
+
+
+def _store(run: Run, known: Sequence[Different], origin: Origin, paces: Paces) -> None:
+    """Bring the numbers of known levels in: many at once where nothing is to be settled, else one by one."""
+    idle = [row for row in known if row.idle]
+    others = [row for row in known if not row.idle]
+    work_off(idle, partial(_store_idle, run, _units(run, idle), origin, others), paces.idle)
+    work_off(others, partial(_absorb, run, origin), paces.others)
+
+
+def _store_idle(
+    run: Run,
+    units: Mapping[int | None, int],
+    origin: Origin,
+    others: list[Different],
+    rows: Sequence[Different],
+    skip_locked: bool,
+) -> list[Different]:
+    """One transaction.  Adds to `others` what is idle no more: somebody ordered meanwhile."""
+    with transaction.atomic(durable=True):
+        locked = ledger.lock_levels([row.level_id for row in rows if row.level_id], skip_locked=skip_locked)
+        stored = staging.store_idle(run.snapshot.pk, locked, units, origin)
+        codes = ledger.bump_versions_of_levels(list(stored))
+        run.snapshot.changed += len(stored)
+        runs.renew(run)
+    availability.invalidate(codes)
+    others += [row for row in rows if row.level_id in locked and row.level_id not in stored]
+    return [row for row in rows if row.level_id not in locked]
 
 
 def _absorb(run: Run, origin: Origin, rows: Sequence[Different], skip_locked: bool) -> list[Different]:

@@ -1,14 +1,18 @@
 """The unlogged table that holds a snapshot's rows until it is whole, and its comparison with the levels."""
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import msgspec
 import orjson
 from django.db import connection
 from psycopg.errors import UniqueViolation
 
+from inventory import arrays, ledger
+from inventory.ledger import Origin
 from inventory.snapshots import guards
 from suppliers.readings import StockRow
 
@@ -26,19 +30,21 @@ class Window:
     last: Key
 
 
-@dataclass(frozen=True, slots=True)
-class Different:
+class Different(msgspec.Struct, frozen=True, gc=False):
     """A staged row that the merge must look at.  level_id None: upstream shows it for the first time.
 
-    described: upstream's code, components or flags differ too.
+    described: upstream's code, components or flags differ too.  idle: nothing else differs, and nothing is promised of
+    the level, so that there is nothing to settle.
     """
 
     level_id: int | None
     available: int | None
     read_at: datetime
     described: bool
+    idle: bool
 
 
+_UNCOUNTED = -(2**31)  # stands for "not counted" where rows are joined by number; no reported one is as low
 _COPY = "COPY inventory_staging (snapshot_id, uid, location, code, available, components, flags, read_at) FROM STDIN"
 _LAST_OF_WINDOW = """
 SELECT uid, location FROM inventory_staging
@@ -57,10 +63,25 @@ AND (staged.uid, staged.location) <= (%(last_uid)s, %(last_location)s)
 _DESCRIBED = (
     "(level.code, level.components, level.flags) IS DISTINCT FROM (staged.code, staged.components, staged.flags)"
 )
+# A reading that is no younger than its supplier's last whole snapshot may be outdated: that takes a second look.
+_IDLE = """
+level.allocated = 0 AND level.rejection_cap IS NULL AND level.misses = 0
+AND staged.read_at >= COALESCE(level.read_at, '-infinity')
+AND staged.read_at >= COALESCE(feed.complete_until, '-infinity')
+AND NOT EXISTS (SELECT 1 FROM inventory_discrepancy short
+                WHERE short.kind = 'shortfall' AND short.state = 'open'
+                  AND short.supplier_id = level.supplier_id AND short.level_id = level.id)
+"""
+_TRUSTED = f"""
+unnest(%(reported)s::int[], %(units)s::int[]) AS trusted(reported, units)
+ON trusted.reported = COALESCE(staged.available, {_UNCOUNTED})
+"""
 # Both sides are bounded by the window, so that each is a range of its index whatever the planner knows of them.
 _DIFFERENT = f"""
-SELECT level.id, staged.available, staged.read_at, {_DESCRIBED}
+SELECT level.id, staged.available, staged.read_at::text, {_DESCRIBED},
+       level.reported IS DISTINCT FROM staged.available AND NOT {_DESCRIBED} AND {_IDLE}
 FROM inventory_staging staged
+LEFT JOIN inventory_feed feed ON feed.supplier_id = %(supplier)s
 LEFT JOIN inventory_stocklevel level
        ON level.supplier_id = %(supplier)s AND level.external_id = staged.uid AND level.location = staged.location
       AND (level.external_id, level.location) > (%(after_uid)s, %(after_location)s)
@@ -78,13 +99,29 @@ INSERT INTO inventory_stocklevel (supplier_id, external_id, location, code, repo
 SELECT %(supplier)s, staged.uid, staged.location, staged.code, staged.available, staged.components, staged.flags,
        staged.read_at, trusted.units, 0, 1, 0, 0
 FROM inventory_staging staged
-JOIN unnest(%(reported)s::int[], %(units)s::int[]) AS trusted(reported, units)
-  ON trusted.reported IS NOT DISTINCT FROM staged.available
+JOIN {_TRUSTED}
 WHERE {_STAGED} AND NOT EXISTS (
     SELECT 1 FROM inventory_stocklevel level
     WHERE level.supplier_id = %(supplier)s AND level.external_id = staged.uid AND level.location = staged.location)
 ORDER BY staged.uid, staged.location
 ON CONFLICT DO NOTHING RETURNING id
+"""
+_STORE_IDLE = f"""
+WITH stored AS (
+    UPDATE inventory_stocklevel level
+    SET reported = staged.available, sellable = trusted.units, version = level.version + 1,
+        read_at = LEAST(staged.read_at, clock_timestamp())
+    FROM inventory_stocklevel before
+    LEFT JOIN inventory_feed feed ON feed.supplier_id = before.supplier_id
+    JOIN inventory_staging staged
+      ON staged.snapshot_id = %(snapshot)s AND staged.uid = before.external_id AND staged.location = before.location
+    JOIN {_TRUSTED}
+    WHERE level.id = before.id AND before.id = ANY(%(levels)s::bigint[])
+      AND level.reported IS DISTINCT FROM staged.available AND {_IDLE}
+    RETURNING level.id, level.version, before.sellable AS sellable_before, level.sellable, level.allocated,
+              level.reported
+)
+{ledger.APPEND_STORED}
 """
 _DESCRIBE = f"""
 UPDATE inventory_stocklevel level SET code = staged.code, components = staged.components, flags = staged.flags
@@ -190,7 +227,12 @@ def different(window: Window) -> list[Different]:
     """The rows of a window that are new, differ, or have something to settle; known levels first, by id."""
     with connection.cursor() as cursor:
         cursor.execute(_DIFFERENT, _range(window))
-        return [Different(*row) for row in cursor.fetchall()]
+        # The rows of a page share their time: as text it is read once, not once for each.
+        moment = functools.cache(datetime.fromisoformat)
+        return [
+            Different(level_id, available, moment(read_at), described, bool(idle))
+            for level_id, available, read_at, described, idle in cursor.fetchall()
+        ]
 
 
 def insert_levels(window: Window, sellable: Mapping[int | None, int]) -> list[int]:
@@ -199,8 +241,35 @@ def insert_levels(window: Window, sellable: Mapping[int | None, int]) -> list[in
     Requires an open transaction, in which the caller writes their opening movements.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_INSERT, {**_range(window), "reported": list(sellable), "units": list(sellable.values())})
+        cursor.execute(_INSERT, {**_range(window), **_trusted(sellable)})
         return [level_id for (level_id,) in cursor.fetchall()]
+
+
+def store_idle(
+    snapshot_id: int, level_ids: Collection[int], sellable: Mapping[int | None, int], origin: Origin
+) -> set[int]:
+    """Store the staged numbers of those of these levels that are idle, with their movements; their ids.
+
+    Does what `settlement.absorb` does to such a level, for many in one statement.  sellable: as in `insert_levels`.
+    Requires an open transaction in which the levels are locked.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _STORE_IDLE,
+            {
+                "snapshot": snapshot_id,
+                "levels": arrays.literal(level_ids),
+                "actor": origin.actor,
+                "request_id": origin.request_id,
+                **_trusted(sellable),
+            },
+        )
+        return {level_id for (level_id,) in cursor.fetchall()}
+
+
+def _trusted(sellable: Mapping[int | None, int]) -> dict[str, str]:
+    numbers = (_UNCOUNTED if reported is None else reported for reported in sellable)
+    return {"reported": arrays.literal(numbers), "units": arrays.literal(sellable.values())}
 
 
 def describe(snapshot_id: int, level_ids: Sequence[int]) -> None:
