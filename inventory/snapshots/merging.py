@@ -1,7 +1,7 @@
 """From a whole snapshot to levels: what is new, what differs, what is gone.  Everything else is left untouched."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -16,6 +16,7 @@ from inventory.settlement import Reading
 from inventory.snapshots import runs, staging
 from inventory.snapshots.runs import Run
 from inventory.snapshots.staging import Different, Window
+from suppliers.models import Supplier
 
 log = structlog.get_logger(__name__)
 
@@ -77,14 +78,14 @@ def _merge_staged(run: Run, origin: Origin, watch: Watch) -> None:
 
 
 def _units(run: Run, rows: Sequence[Different]) -> dict[int | None, int]:
-    policy = trust.Policy(buffer=run.supplier.buffer)
+    # As it is now, not as it was when the run began: a person may have changed it, and levels counted anew since.
+    policy = trust.Policy(buffer=Supplier.objects.values_list("buffer", flat=True).get(pk=run.supplier.pk))
     return {reported: trust.sellable(reported, policy).units for reported in {row.available for row in rows}}
 
 
 def _insert(run: Run, window: Window, new: Sequence[Different], origin: Origin) -> None:
-    units = _units(run, new)
     with transaction.atomic(durable=True):
-        opened = staging.insert_levels(window, units)
+        opened = staging.insert_levels(window, _units(run, new))
         ledger.append_openings(opened, origin)
         run.snapshot.changed += len(opened)
         run.evidence["new"] = run.evidence.get("new", 0) + len(opened)
@@ -95,27 +96,23 @@ def _store(run: Run, known: Sequence[Different], origin: Origin, paces: Paces) -
     """Bring the numbers of known levels in: many at once where nothing is to be settled, else one by one."""
     idle = [row for row in known if row.idle]
     others = [row for row in known if not row.idle]
-    work_off(idle, partial(_store_idle, run, _units(run, idle), origin, others), paces.idle)
+    work_off(idle, partial(_store_idle, run, origin, others), paces.idle)
     work_off(others, partial(_absorb, run, origin), paces.others)
 
 
 def _store_idle(
-    run: Run,
-    units: Mapping[int | None, int],
-    origin: Origin,
-    others: list[Different],
-    rows: Sequence[Different],
-    skip_locked: bool,
+    run: Run, origin: Origin, others: list[Different], rows: Sequence[Different], skip_locked: bool
 ) -> list[Different]:
     """One transaction.  Adds to `others` what is idle no more: somebody ordered meanwhile."""
     with transaction.atomic(durable=True):
         locked = ledger.lock_levels([row.level_id for row in rows if row.level_id], skip_locked=skip_locked)
-        stored = staging.store_idle(run.snapshot.pk, locked, units, origin)
+        free = [row for row in rows if row.level_id in locked]
+        stored = staging.store_idle(free, _units(run, free), origin)
         codes = ledger.bump_versions_of_levels(list(stored))
         run.snapshot.changed += len(stored)
         runs.renew(run)
     availability.invalidate(codes)
-    others += [row for row in rows if row.level_id in locked and row.level_id not in stored]
+    others += [row for row in free if row.level_id not in stored]
     return [row for row in rows if row.level_id not in locked]
 
 

@@ -1,7 +1,7 @@
 """The unlogged table that holds a snapshot's rows until it is whole, and its comparison with the levels."""
 
 import functools
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -34,7 +34,7 @@ class Different(msgspec.Struct, frozen=True, gc=False):
     """A staged row that the merge must look at.  level_id None: upstream shows it for the first time.
 
     described: upstream's code, components or flags differ too.  idle: nothing else differs, and nothing is promised of
-    the level, so that there is nothing to settle.
+    the level, so that there is nothing to settle.  sellable, version: of the level as it was compared.
     """
 
     level_id: int | None
@@ -42,6 +42,8 @@ class Different(msgspec.Struct, frozen=True, gc=False):
     read_at: datetime
     described: bool
     idle: bool
+    sellable: int | None
+    version: int | None
 
 
 _UNCOUNTED = -(2**31)  # stands for "not counted" where rows are joined by number; no reported one is as low
@@ -72,14 +74,11 @@ AND NOT EXISTS (SELECT 1 FROM inventory_discrepancy short
                 WHERE short.kind = 'shortfall' AND short.state = 'open'
                   AND short.supplier_id = level.supplier_id AND short.level_id = level.id)
 """
-_TRUSTED = f"""
-unnest(%(reported)s::int[], %(units)s::int[]) AS trusted(reported, units)
-ON trusted.reported = COALESCE(staged.available, {_UNCOUNTED})
-"""
 # Both sides are bounded by the window, so that each is a range of its index whatever the planner knows of them.
 _DIFFERENT = f"""
 SELECT level.id, staged.available, staged.read_at::text, {_DESCRIBED},
-       level.reported IS DISTINCT FROM staged.available AND NOT {_DESCRIBED} AND {_IDLE}
+       level.reported IS DISTINCT FROM staged.available AND NOT {_DESCRIBED} AND {_IDLE},
+       level.sellable, level.version
 FROM inventory_staging staged
 LEFT JOIN inventory_feed feed ON feed.supplier_id = %(supplier)s
 LEFT JOIN inventory_stocklevel level
@@ -99,27 +98,26 @@ INSERT INTO inventory_stocklevel (supplier_id, external_id, location, code, repo
 SELECT %(supplier)s, staged.uid, staged.location, staged.code, staged.available, staged.components, staged.flags,
        staged.read_at, trusted.units, 0, 1, 0, 0
 FROM inventory_staging staged
-JOIN {_TRUSTED}
+JOIN unnest(%(reported)s::int[], %(units)s::int[]) AS trusted(reported, units)
+  ON trusted.reported = COALESCE(staged.available, {_UNCOUNTED})
 WHERE {_STAGED} AND NOT EXISTS (
     SELECT 1 FROM inventory_stocklevel level
     WHERE level.supplier_id = %(supplier)s AND level.external_id = staged.uid AND level.location = staged.location)
 ORDER BY staged.uid, staged.location
 ON CONFLICT DO NOTHING RETURNING id
 """
+# The version proves that numbers and promises are what the comparison saw; misses and age change without one.
 _STORE_IDLE = f"""
 WITH stored AS (
     UPDATE inventory_stocklevel level
-    SET reported = staged.available, sellable = trusted.units, version = level.version + 1,
-        read_at = LEAST(staged.read_at, clock_timestamp())
-    FROM inventory_stocklevel before
-    LEFT JOIN inventory_feed feed ON feed.supplier_id = before.supplier_id
-    JOIN inventory_staging staged
-      ON staged.snapshot_id = %(snapshot)s AND staged.uid = before.external_id AND staged.location = before.location
-    JOIN {_TRUSTED}
-    WHERE level.id = before.id AND before.id = ANY(%(levels)s::bigint[])
-      AND level.reported IS DISTINCT FROM staged.available AND {_IDLE}
-    RETURNING level.id, level.version, before.sellable AS sellable_before, level.sellable, level.allocated,
-              level.reported
+    SET reported = new.reported, sellable = new.sellable, version = level.version + 1,
+        read_at = LEAST(new.read_at, clock_timestamp())
+    FROM unnest(%(id)s::bigint[], %(version)s::bigint[], %(sellable_before)s::int[], %(reported)s::int[],
+                %(sellable)s::int[], %(read_at)s::timestamptz[])
+        AS new(id, version, sellable_before, reported, sellable, read_at)
+    WHERE level.id = new.id AND level.version = new.version AND level.misses = 0
+      AND COALESCE(level.read_at, '-infinity') <= new.read_at
+    RETURNING level.id, level.version, new.sellable_before, level.sellable, level.allocated, level.reported
 )
 {ledger.APPEND_STORED}
 """
@@ -230,8 +228,8 @@ def different(window: Window) -> list[Different]:
         # The rows of a page share their time: as text it is read once, not once for each.
         moment = functools.cache(datetime.fromisoformat)
         return [
-            Different(level_id, available, moment(read_at), described, bool(idle))
-            for level_id, available, read_at, described, idle in cursor.fetchall()
+            Different(level_id, available, moment(read_at), described, bool(idle), sellable, version)
+            for level_id, available, read_at, described, idle, sellable, version in cursor.fetchall()
         ]
 
 
@@ -241,35 +239,29 @@ def insert_levels(window: Window, sellable: Mapping[int | None, int]) -> list[in
     Requires an open transaction, in which the caller writes their opening movements.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_INSERT, {**_range(window), **_trusted(sellable)})
+        numbers = [_UNCOUNTED if reported is None else reported for reported in sellable]
+        cursor.execute(_INSERT, {**_range(window), "reported": numbers, "units": list(sellable.values())})
         return [level_id for (level_id,) in cursor.fetchall()]
 
 
-def store_idle(
-    snapshot_id: int, level_ids: Collection[int], sellable: Mapping[int | None, int], origin: Origin
-) -> set[int]:
-    """Store the staged numbers of those of these levels that are idle, with their movements; their ids.
+def store_idle(rows: Sequence[Different], sellable: Mapping[int | None, int], origin: Origin) -> set[int]:
+    """Store the numbers of those of these rows whose levels are idle still, with their movements; the levels' ids.
 
     Does what `settlement.absorb` does to such a level, for many in one statement.  sellable: as in `insert_levels`.
     Requires an open transaction in which the levels are locked.
     """
+    columns = {
+        "id": [row.level_id for row in rows],
+        "version": [row.version for row in rows],
+        "sellable_before": [row.sellable for row in rows],
+        "reported": [row.available for row in rows],
+        "sellable": [sellable[row.available] for row in rows],
+        "read_at": [row.read_at for row in rows],
+    }
+    parameters = {name: arrays.literal(values) for name, values in columns.items()}
     with connection.cursor() as cursor:
-        cursor.execute(
-            _STORE_IDLE,
-            {
-                "snapshot": snapshot_id,
-                "levels": arrays.literal(level_ids),
-                "actor": origin.actor,
-                "request_id": origin.request_id,
-                **_trusted(sellable),
-            },
-        )
+        cursor.execute(_STORE_IDLE, {**parameters, "actor": origin.actor, "request_id": origin.request_id})
         return {level_id for (level_id,) in cursor.fetchall()}
-
-
-def _trusted(sellable: Mapping[int | None, int]) -> dict[str, str]:
-    numbers = (_UNCOUNTED if reported is None else reported for reported in sellable)
-    return {"reported": arrays.literal(numbers), "units": arrays.literal(sellable.values())}
 
 
 def describe(snapshot_id: int, level_ids: Sequence[int]) -> None:
