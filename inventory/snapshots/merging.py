@@ -45,7 +45,8 @@ def merge(run: Run, watch: Watch) -> None:
     if run.phase == runs.MERGING:
         _merge_staged(run, origin, watch)
         run.enter(runs.MISSING)
-    _count_missing(run, origin, watch)
+    if not staging.misses_nothing(run.supplier.pk, run.snapshot.seen):
+        _count_missing(run, origin, watch)
 
 
 def _merge_staged(run: Run, origin: Origin, watch: Watch) -> None:

@@ -127,6 +127,7 @@ FROM inventory_staging staged
 WHERE level.id = ANY(%(levels)s) AND staged.snapshot_id = %(snapshot)s
   AND staged.uid = level.external_id AND staged.location = level.location AND {_DESCRIBED}
 """
+_LEVELS = "SELECT count(*) FROM inventory_stocklevel WHERE supplier_id = %s"
 _MISSING = """
 SELECT level.id, level.external_id, level.location FROM inventory_stocklevel level
 WHERE level.supplier_id = %(supplier)s AND (level.external_id, level.location) > (%(uid)s, %(location)s)
@@ -250,13 +251,14 @@ def store_idle(rows: Sequence[Different], sellable: Mapping[int | None, int], or
     Does what `settlement.absorb` does to such a level, for many in one statement.  sellable: as in `insert_levels`.
     Requires an open transaction in which the levels are locked.
     """
-    columns = {
+    moment = functools.cache(datetime.isoformat)
+    columns: dict[str, list[Any]] = {
         "id": [row.level_id for row in rows],
         "version": [row.version for row in rows],
         "sellable_before": [row.sellable for row in rows],
         "reported": [row.available for row in rows],
         "sellable": [sellable[row.available] for row in rows],
-        "read_at": [row.read_at for row in rows],
+        "read_at": [moment(row.read_at) for row in rows],
     }
     parameters = {name: arrays.literal(values) for name, values in columns.items()}
     with connection.cursor() as cursor:
@@ -268,6 +270,16 @@ def describe(snapshot_id: int, level_ids: Sequence[int]) -> None:
     """Copy upstream's code, components and flags to these levels.  Requires: their rows are locked."""
     with connection.cursor() as cursor:
         cursor.execute(_DESCRIBE, {"snapshot": snapshot_id, "levels": list(level_ids)})
+
+
+def misses_nothing(supplier_id: int, rows: int) -> bool:
+    """Whether the supplier has no more levels than these staged rows, each of which has its level: none is missing.
+
+    Requires: the rows are merged.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_LEVELS, [supplier_id])
+        return bool(cursor.fetchone()[0] == rows)
 
 
 def missing_levels(snapshot_id: int, supplier_id: int, after: Key, size: int) -> list[tuple[int, Key]]:
