@@ -13,6 +13,7 @@ from inventory import snapshots
 from inventory.models import Snapshot, StockLevel
 from inventory.snapshots import runs, staging
 from inventory.tests.snapshots.catalogues import after_page, items, point_to, run
+from inventory.tests.upstreams import connect
 from suppliers.models import Supplier
 from suppliers.simulator.running import running_chaos_supplier
 
@@ -24,32 +25,39 @@ Status = Snapshot.Status
 # --- interrupted, resumed, competing --------------------------------------------------------------
 
 
-def test_a_failed_snapshot_goes_on_where_it_stopped(supplier, chaos):
-    failed = run(supplier, after_page(2, lambda: chaos.set(down={"mode": "503"})))
-    assert (failed.status, failed.pages, StockLevel.objects.count()) == (Status.FAILED, 2, 0)
+@pytest.fixture
+def by_fives(chaos) -> Supplier:
+    """Five pages of five rows.  When one of them is stored, the next may be read already; the one after is not."""
+    return connect(chaos, size=5)
+
+
+def test_a_failed_snapshot_goes_on_where_it_stopped(by_fives, chaos):
+    failed = run(by_fives, after_page(2, lambda: chaos.set(down={"mode": "503"})))
+    assert (failed.status, StockLevel.objects.count()) == (Status.FAILED, 0)
+    assert failed.pages in (2, 3)
     assert failed.reason
     chaos.set(profile="calm")
     asked = chaos.chaos()["requests"]["list"]
-    resumed = run(supplier)
-    assert (resumed.pk, resumed.status, resumed.pages, resumed.seen) == (failed.pk, Status.APPLIED, 3, 25)
-    assert chaos.chaos()["requests"]["list"] == asked + 1
+    resumed = run(by_fives)
+    assert (resumed.pk, resumed.status, resumed.pages, resumed.seen) == (failed.pk, Status.APPLIED, 5, 25)
+    assert chaos.chaos()["requests"]["list"] == asked + 5 - failed.pages
     assert StockLevel.objects.count() == 25
 
 
-def test_a_resumed_snapshot_first_proves_that_its_rows_are_still_there(supplier, chaos):
-    run(supplier, after_page(2, lambda: chaos.set(down={"mode": "503"})))
+def test_a_resumed_snapshot_first_proves_that_its_rows_are_still_there(by_fives, chaos):
+    run(by_fives, after_page(2, lambda: chaos.set(down={"mode": "503"})))
     with connection.cursor() as cursor:
         cursor.execute("TRUNCATE inventory_staging")  # what a crash of the server does to an unlogged table
     chaos.set(profile="calm")
-    again = run(supplier)
-    assert (again.status, again.pages, StockLevel.objects.count()) == (Status.APPLIED, 3, 25)
+    again = run(by_fives)
+    assert (again.status, again.pages, StockLevel.objects.count()) == (Status.APPLIED, 5, 25)
 
 
-def test_a_failed_snapshot_that_is_too_old_is_not_resumed(supplier, chaos):
-    failed = run(supplier, after_page(2, lambda: chaos.set(down={"mode": "503"})))
+def test_a_failed_snapshot_that_is_too_old_is_not_resumed(by_fives, chaos):
+    failed = run(by_fives, after_page(2, lambda: chaos.set(down={"mode": "503"})))
     Snapshot.objects.update(last_requested_at=runs.clock() - timedelta(hours=2))
     chaos.set(profile="calm")
-    assert run(supplier).pk != failed.pk
+    assert run(by_fives).pk != failed.pk
     assert staging.count(failed.pk) == 0
 
 
