@@ -148,7 +148,7 @@ def test_a_supplier_that_asks_for_rest_gets_it(supplier, chaos):
 
 def test_a_read_asked_for_before_an_order_was_confirmed_does_not_settle_it(supplier, chaos):
     Supplier.objects.update(settlement_lag_seconds=0)
-    allocation = promise(level(1), 3, "confirmed", confirmed_at=runs.clock() + timedelta(milliseconds=300))
+    allocation = promise(level(1), 3, "confirmed", confirmed_at=runs.clock() + timedelta(seconds=30))
     want(supplier, 1)
     assert snapshots.sync_due(supplier.pk) == 1
     assert (level(1).allocated, level(1).reported) == (3, 7)
