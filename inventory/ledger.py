@@ -40,14 +40,14 @@ SELECT id FROM inventory_sku WHERE id IN (
     SELECT other.sku_id FROM inventory_sku sku
     JOIN inventory_offer mine ON mine.sku_id = sku.id
     JOIN inventory_offer other ON other.level_id = mine.level_id
-    WHERE sku.code = ANY(%(codes)s))
-   OR code = ANY(%(codes)s)
+    WHERE sku.code = ANY(%s))
+   OR code = ANY(%s)
 ORDER BY id FOR NO KEY UPDATE
 """
 _LOCK_LEVELS_BY_CODE = """
 SELECT id FROM inventory_stocklevel WHERE id IN (
     SELECT offer.level_id FROM inventory_sku sku JOIN inventory_offer offer ON offer.sku_id = sku.id
-    WHERE sku.code = ANY(%(codes)s))
+    WHERE sku.code = ANY(%s))
 ORDER BY id FOR NO KEY UPDATE
 """
 _LOCK_SKUS_BY_LEVEL = """
@@ -63,8 +63,8 @@ def lock_codes(codes: Sequence[str]) -> None:
 
     Locks: Sku rows, then StockLevel rows, each in primary-key order.  Requires an open transaction.
     """
-    sql.execute(_LOCK_SKUS_BY_CODE, {"codes": list(codes)})
-    sql.execute(_LOCK_LEVELS_BY_CODE, {"codes": list(codes)})
+    sql.execute(_LOCK_SKUS_BY_CODE, [list(codes), list(codes)])
+    sql.execute(_LOCK_LEVELS_BY_CODE, [list(codes)])
 
 
 def lock_levels(level_ids: Sequence[int], *, skip_locked: bool = False) -> set[int]:
@@ -127,7 +127,7 @@ def append(movements: Sequence[Movement], origin: Origin = NOBODY) -> None:
         f"INSERT INTO inventory_stockmovement ({', '.join(columns)}, sellable_delta, allocated_delta)"
         " SELECT m.*, m.sellable_after - m.sellable_before, m.allocated_after - m.allocated_before"
         f" FROM unnest({casts}) AS m({', '.join(columns)})",
-        [arrays.literal(values) for _, values in columns.values()],
+        [values for _, values in columns.values()],
     )
 
 

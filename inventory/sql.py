@@ -1,23 +1,27 @@
 """Statements of the hot paths: prepared on the server, and several on their way at once."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import psycopg
 from django.db import connection
 
+from inventory import arrays
 
-def execute(query: str, parameters: Sequence[Any] | Mapping[str, Any]) -> "psycopg.Cursor[tuple[Any, ...]]":
+
+def execute(query: str, parameters: Sequence[Any]) -> "psycopg.Cursor[tuple[Any, ...]]":
     """Send a statement whose text is the same every time; the server plans it once per connection.
 
+    parameters: a list becomes an array, which the query casts where its type cannot be inferred.
     Inside `pipeline` it does not wait: fetch from the cursor after all statements that can travel together were sent.
     """
     connection.ensure_connection()
     with connection.wrap_database_errors:
         cursor = psycopg.Cursor(connection.connection)
         # Django's own cursors put the values into the text, so the server would plan each anew.
-        return cursor.execute(query.encode(), parameters)
+        ready = [arrays.literal(each) if isinstance(each, list) else each for each in parameters]
+        return cursor.execute(query.encode(), ready)
 
 
 def rows(cursor: "psycopg.Cursor[tuple[Any, ...]]") -> list[tuple[Any, ...]]:

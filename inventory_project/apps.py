@@ -3,6 +3,9 @@
 from importlib import import_module
 
 from django.apps import AppConfig
+from django.conf import settings
+from django.core.signals import request_started
+from django.db import reset_queries
 from django.db.models.signals import post_migrate
 
 
@@ -12,5 +15,8 @@ class ProjectConfig(AppConfig):
     def ready(self) -> None:
         """Register the checks that refuse dangerous settings, and the groups of people."""
         import_module("inventory_project.checks")
+        if not settings.DEBUG:
+            # It empties, at each request, a list of queries that only DEBUG fills: a twentieth of a cached read.
+            request_started.disconnect(reset_queries)
         # Django's own receiver, which makes the permissions, was connected before this one.
         post_migrate.connect(import_module("inventory_project.roles").grant_roles, dispatch_uid="roles")

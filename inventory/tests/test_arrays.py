@@ -15,6 +15,8 @@ from inventory import arrays
         ("timestamptz", [datetime(2026, 1, 1, 12, 0, 0, 5, tzinfo=UTC), None]),
         ("text", ["", "NULL", 'a"b', "a\\b", "{a,b}", " a ", "%s", "é’"]),
         ("text", []),
+        ("bytea", [b"", b'\x00\xff"\\', None]),
+        ("float8", [0.0, 1.5, -2.0]),
     ],
 )
 def test_an_array_arrives_as_it_was(kind: str, values: list[Any]):
