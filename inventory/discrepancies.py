@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from django.db import connection
@@ -30,6 +31,15 @@ WHERE kind = 'shortfall' AND state = 'open' AND supplier_id = ANY(%s) AND level_
 """
 
 
+_RESOLVE_QUARANTINE = """
+UPDATE inventory_discrepancy discrepancy
+SET state = 'resolved', resolved_at = now(), resolution = ended.resolution
+FROM unnest(%s::bigint[], %s::bigint[], %s::text[]) AS ended(supplier_id, level_id, resolution)
+WHERE discrepancy.kind = 'quarantine' AND discrepancy.state = 'open'
+  AND discrepancy.supplier_id = ended.supplier_id AND discrepancy.level_id = ended.level_id
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One disagreement.  evidence: JSON, for a person."""
@@ -49,6 +59,17 @@ class Balance:
     level_id: int
     sellable: int
     allocated: int
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A level whose number is or was in quarantine.  trusted, waiting: whole units; waiting None: no more."""
+
+    supplier_id: int
+    level_id: int
+    trusted: int | None
+    waiting: int | None
+    since: datetime | None
 
 
 def report(findings: Sequence[Finding]) -> None:
@@ -90,6 +111,31 @@ def review_shortfalls(balances: Sequence[Balance]) -> None:
             cursor.execute(
                 _RESOLVE_SHORTFALLS, [list(suppliers), arrays.literal(balance.level_id for balance in enough)]
             )
+
+
+def review_quarantines(doubts: Sequence[Doubt], *, resolution: str) -> None:
+    """Report the numbers that are not believed and resolve the others.
+
+    resolution: a person's; empty: what happened is said instead.  Requires: the levels are locked.
+    """
+    ended = [doubt for doubt in doubts if doubt.since is None]
+    report(
+        [
+            Finding(
+                Discrepancy.Kind.QUARANTINE,
+                doubt.supplier_id,
+                doubt.level_id,
+                evidence={"trusted": doubt.trusted, "reported": doubt.waiting, "since": doubt.since.isoformat()},
+            )
+            for doubt in doubts
+            if doubt.since is not None
+        ]
+    )
+    if ended:
+        with connection.cursor() as cursor:
+            resolutions = [(resolution or f"{doubt.trusted} was reported and taken in")[:300] for doubt in ended]
+            suppliers, levels = [doubt.supplier_id for doubt in ended], [doubt.level_id for doubt in ended]
+            cursor.execute(_RESOLVE_QUARANTINE, [suppliers, levels, resolutions])
 
 
 def _report_shortfalls(short: Sequence[Balance]) -> None:

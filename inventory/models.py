@@ -87,12 +87,22 @@ class StockLevel(models.Model):
     rejection_cap = models.PositiveIntegerField(null=True, blank=True)
     rejections = models.PositiveSmallIntegerField(default=0)
     capped_until = models.DateTimeField(null=True, blank=True)
+    # A number that rose too much to be believed; `reported` is the last trusted one, whose age is then its own.
+    quarantined_reported = models.IntegerField(null=True, blank=True)
+    quarantined_at = models.DateTimeField(
+        null=True, blank=True, help_text="How new the first of the readings that say so can be at best."
+    )
 
     class Meta:
         ordering = ["supplier", "external_id", "location"]
         constraints = [
             models.UniqueConstraint(fields=["supplier", "external_id", "location"], name="level_upstream_row"),
             models.CheckConstraint(condition=Q(version__gte=0), name="level_version"),
+            models.CheckConstraint(
+                condition=Q(quarantined_at__isnull=True, quarantined_reported__isnull=True)
+                | Q(quarantined_at__isnull=False, quarantined_reported__isnull=False),
+                name="level_quarantine",
+            ),
         ]
         indexes = [
             models.Index(fields=["supplier", "code"], name="level_code"),
@@ -318,6 +328,7 @@ class Discrepancy(models.Model):
         UNKNOWN_OUTCOME = "unknown_outcome"  # a confirm was never answered and cannot be read back
         SHORTFALL = "shortfall"  # more is promised than sellable
         COLLISION = "collision"  # one code on several upstream rows
+        QUARANTINE = "quarantine"  # a number rose too much to be believed
 
     class State(models.TextChoices):
         OPEN = "open"

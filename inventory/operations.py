@@ -7,8 +7,9 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from inventory import availability, bell, effects, tasks
+from inventory import availability, bell, effects, settlement, tasks
 from inventory.effects import Due
+from inventory.ledger import Origin
 from inventory.models import Allocation, Discrepancy, Effect, Sku, StockLevel
 
 
@@ -62,6 +63,14 @@ def reconcile(references: Iterable[str]) -> int:
         # Its own row, the expired claim, is what the sweep finds if this message is lost.
         bell.post(tasks.read_back, supplier_id)
     return len(untold | unanswered)
+
+
+def believe(level_id: int, *, reason: str, origin: Origin) -> bool:
+    """Take in the number of this level that waits in quarantine; False if none does any more."""
+    with transaction.atomic():
+        believed = settlement.believe([level_id], reason=reason, origin=origin)
+        invalidate_on_commit(believed.codes)
+    return bool(believed.changed)
 
 
 def run_now(effect_ids: Sequence[int]) -> int:

@@ -56,8 +56,10 @@ class Position:
         return max(0, (sum(free) if self.splittable else max(free, default=0)) - self.safety_stock)
 
 
-# An unchanged row inherits the age of its supplier's last complete snapshot, unless that snapshot missed it.
-READ_AT = "CASE WHEN level.misses = 0 THEN GREATEST(level.read_at, feed.complete_as_of) ELSE level.read_at END"
+# An unchanged row inherits the age of its supplier's last complete snapshot, unless that snapshot missed it, or showed
+# a number that was not believed.
+INHERITS = "level.misses = 0 AND level.quarantined_at IS NULL"
+READ_AT = f"CASE WHEN {INHERITS} THEN GREATEST(level.read_at, feed.complete_as_of) ELSE level.read_at END"
 
 # Every SKU once for each level that serves it, with what decides whether that level counts.
 SKUS_AND_LEVELS = """

@@ -14,10 +14,10 @@ from typing import Any
 
 from django.db import connection
 
-from inventory import arrays, discrepancies, ledger, transitions, trust
+from inventory import arrays, discrepancies, ledger, terms, transitions, trust
 from inventory.ledger import Origin
 from inventory.models import StockMovement
-from inventory.positions import READ_AT
+from inventory.positions import INHERITS, READ_AT
 from inventory.transitions import Confirmed, Numbers, Standing
 
 
@@ -73,9 +73,9 @@ class _Changes:
 
 _STANDING = f"""
 SELECT level.id, level.supplier_id, level.version, level.reported, level.sellable, level.allocated, level.read_at,
-       level.misses, level.rejection_cap, level.rejections, level.capped_until,
-       {READ_AT},
-       CASE WHEN level.misses = 0 AND feed.complete_as_of >= COALESCE(level.read_at, '-infinity')
+       level.misses, level.rejection_cap, level.rejections, level.capped_until, level.quarantined_reported,
+       level.quarantined_at, {READ_AT},
+       CASE WHEN {INHERITS} AND feed.complete_as_of >= COALESCE(level.read_at, '-infinity')
             THEN feed.complete_until END,
        refusal.at, refusal.floor
 FROM inventory_stocklevel level
@@ -88,8 +88,8 @@ LEFT JOIN LATERAL (
 WHERE level.id = ANY(%s::bigint[])
 ORDER BY level.id
 """
-_POLICIES = """
-SELECT id, buffer, stale_after_seconds, expire_after_seconds, settlement_lag_seconds
+_POLICIES = f"""
+SELECT id, settlement_lag_seconds, {", ".join(terms.COLUMNS)}
 FROM suppliers_supplier WHERE id IN (SELECT supplier_id FROM inventory_stocklevel WHERE id = ANY(%s::bigint[]))
 """
 _CONFIRMED = """
@@ -109,11 +109,14 @@ WITH settled AS (
 UPDATE inventory_stocklevel level
 SET reported = after.reported, sellable = after.sellable, allocated = after.allocated, read_at = after.read_at,
     misses = after.misses, rejection_cap = after.rejection_cap, rejections = after.rejections,
-    capped_until = after.capped_until, version = after.version
+    capped_until = after.capped_until, quarantined_reported = after.quarantined_reported,
+    quarantined_at = after.quarantined_at, version = after.version
 FROM unnest(%(id)s::bigint[], %(reported)s::int[], %(sellable)s::int[], %(allocated)s::int[],
             %(read_at)s::timestamptz[], %(misses)s::int[], %(rejection_cap)s::int[], %(rejections)s::int[],
-            %(capped_until)s::timestamptz[], %(version)s::bigint[])
-    AS after(id, reported, sellable, allocated, read_at, misses, rejection_cap, rejections, capped_until, version)
+            %(capped_until)s::timestamptz[], %(quarantined_reported)s::int[], %(quarantined_at)s::timestamptz[],
+            %(version)s::bigint[])
+    AS after(id, reported, sellable, allocated, read_at, misses, rejection_cap, rejections, capped_until,
+             quarantined_reported, quarantined_at, version)
 WHERE level.id = after.id
 """
 
@@ -211,16 +214,26 @@ def retrust(level_ids: Sequence[int], *, origin: Origin, skip_locked: bool = Fal
     return Absorbed([level.id for level, _ in changes.levels], [pk for pk in level_ids if pk not in locked], [], codes)
 
 
+def believe(level_ids: Sequence[int], *, reason: str, origin: Origin) -> Absorbed:
+    """Take in the numbers that wait in quarantine, because a person knows better; levels without one are left alone.
+
+    Locks: Sku rows, then levels.  Requires an open transaction.
+    """
+    levels, _ = _standing(ledger.lock_levels(level_ids))
+    changes = _Changes(StockMovement.Cause.POLICY, origin, detail=f"believed: {reason}"[:300])
+    changes.levels = [(level, transitions.by_person(level)) for level in levels if level.numbers.quarantined_at]
+    codes = _write(changes)
+    return Absorbed([level.id for level, _ in changes.levels], [], [], codes)
+
+
 def _standing(level_ids: set[int]) -> tuple[list[Standing], datetime]:
     """Locked levels by id, and the database's time."""
     with connection.cursor() as cursor:
         cursor.execute(_POLICIES, [arrays.literal(level_ids)])
-        policies = {
-            row[0]: (trust.Policy(row[1], row[2], row[3]), timedelta(seconds=row[4])) for row in cursor.fetchall()
-        }
+        policies = {row[0]: (trust.Policy(*row[2:]), timedelta(seconds=row[1])) for row in cursor.fetchall()}
         cursor.execute(_STANDING, [arrays.literal(level_ids)])
         levels = [
-            Standing(row[0], row[1], row[2], Numbers(*row[3:11]), *policies[row[1]], *row[11:])
+            Standing(row[0], row[1], row[2], Numbers(*row[3:13]), *policies[row[1]], *row[13:])
             for row in cursor.fetchall()
         ]
         cursor.execute("SELECT clock_timestamp()")
@@ -265,17 +278,34 @@ def _write(changes: _Changes) -> list[str]:
             for level, after in changes.levels
         ]
     )
+    _review_quarantines(changes)
     return codes
 
 
+def _review_quarantines(changes: _Changes) -> None:
+    discrepancies.review_quarantines(
+        [
+            discrepancies.Doubt(
+                level.supplier_id,
+                level.id,
+                trusted=after.reported,
+                waiting=after.quarantined_reported,
+                since=after.quarantined_at,
+            )
+            for level, after in changes.levels
+            if level.numbers.quarantined_at or after.quarantined_at
+        ],
+        resolution=changes.detail,
+    )
+
+
 def _parameters(changes: _Changes, versions: dict[int, int]) -> dict[str, Any]:
-    columns = ("reported", "sellable", "allocated", "read_at", "misses", "rejection_cap", "rejections", "capped_until")
     lists = {
         "settled": changes.settled,
         "lost": changes.lost,
         "id": [level.id for level, _ in changes.levels],
         "version": [versions.get(level.id, level.version) for level, _ in changes.levels],
-        **{column: [getattr(after, column) for _, after in changes.levels] for column in columns},
+        **{column: [getattr(after, column) for _, after in changes.levels] for column in Numbers.__slots__},
     }
     return {"detail": changes.detail, **{name: arrays.literal(values) for name, values in lists.items()}}
 

@@ -24,6 +24,8 @@ class Numbers:
     rejection_cap: int | None = None
     rejections: int = 0
     capped_until: datetime | None = None
+    quarantined_reported: int | None = None
+    quarantined_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,9 @@ def by_reading(
     # Confirmed for longer than upstream's data may be old: the number includes them.  All others stay subtracted.
     settled = [one for one in confirmed if one.confirmed_at + level.lag <= read_at]
     units = sum(one.quantity for one in settled)
+    doubted = _doubted(level, reported, read_at, units)
+    if doubted:
+        return Read(doubted)
     before = level.numbers
     cap = None if before.rejection_cap is None else _cap(level, reported, read_at, units)
     numbers = Numbers(
@@ -112,6 +117,33 @@ def _is_outdated(level: Standing, reported: int | None, read_at: datetime) -> bo
         and reported is not None
         and (level.numbers.reported is None or reported > level.numbers.reported)
     )
+
+
+def _doubted(level: Standing, reported: int | None, read_at: datetime, settled: int) -> Numbers | None:
+    """The level if the reading is not believed: the last trusted number stands and grows old.  None: it is believed."""
+    before = level.numbers
+    if reported is None or before.reported is None:
+        return None
+    # What this reading would settle is gone from an honest number: an inflated one must not hide behind it.
+    rise = trust.rise(max(0, before.reported - settled), reported, level.policy)
+    if rise is trust.Rise.PLAUSIBLE:
+        return None
+    since = before.quarantined_at if _is_repeat(level, reported) else None
+    if since and rise is trust.Rise.JUMP and read_at > since and read_at >= since + level.lag:
+        return None
+    return replace(
+        before,
+        read_at=level.known_at,
+        misses=0,
+        quarantined_reported=reported,
+        quarantined_at=since or read_at,
+    )
+
+
+def _is_repeat(level: Standing, reported: int) -> bool:
+    """Whether the number in quarantine makes this one plausible."""
+    waiting = level.numbers.quarantined_reported
+    return waiting is not None and trust.rise(waiting, reported, level.policy) is trust.Rise.PLAUSIBLE
 
 
 def _cap(level: Standing, reported: int | None, read_at: datetime, settled: int) -> int | None:
@@ -157,6 +189,22 @@ def hold(lag: timedelta, rejections: int) -> timedelta:
 def by_loss(level: Standing, units: int) -> Numbers:
     """The level after upstream let go of allocated units for another reason than lack of stock."""
     return replace(level.numbers, allocated=level.numbers.allocated - units)
+
+
+def by_person(level: Standing) -> Numbers:
+    """The level after a person said that the number in quarantine is right.  It settles nothing: the next one does."""
+    before = level.numbers
+    if before.quarantined_at is None:
+        return before
+    sellable = trust.sellable(before.quarantined_reported, level.policy, rejection_cap=before.rejection_cap)
+    return replace(
+        before,
+        reported=before.quarantined_reported,
+        sellable=sellable.units,
+        read_at=before.quarantined_at,
+        quarantined_reported=None,
+        quarantined_at=None,
+    )
 
 
 def by_policy(level: Standing) -> Numbers:

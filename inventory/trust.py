@@ -1,16 +1,31 @@
 """From a reported number to one that may be sold.  Pure functions: no clock, no database."""
 
+import enum
+import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How far a supplier's numbers are believed.  buffer: units.  The ages are seconds, None: no limit."""
+    """How far a supplier's numbers are believed.
+
+    buffer: units.  The ages are seconds, None: no limit.  haircut: the share that counts, above 0 and at most 1.
+    sentinel_at: from this number on it is no count, and sentinel_cap units are sold instead; None: always a count.
+    A rise by more than jump_units to more than jump_ratio times what was expected is a jump, one to hard_jump_ratio
+    times or more a hard one; None: there is no such thing.
+    """
 
     buffer: int = 0
     stale_after: int = 900
     expire_after: int | None = None
+    haircut: Decimal = Decimal(1)
+    sentinel_at: int | None = None
+    sentinel_cap: int = 0
+    jump_ratio: Decimal | None = None
+    jump_units: int = 0
+    hard_jump_ratio: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +36,14 @@ class Sellable:
     reason: str
 
 
+class Rise(enum.Enum):
+    """What a new number is, compared with the one that was expected."""
+
+    PLAUSIBLE = enum.auto()
+    JUMP = enum.auto()  # believed when it is said again later
+    HARD = enum.auto()  # believed when a person says so
+
+
 def sellable(reported: int | None, policy: Policy, *, rejection_cap: int | None = None) -> Sellable:
     """The units of one level that may be promised, orders not yet taken off.
 
@@ -28,14 +51,41 @@ def sellable(reported: int | None, policy: Policy, *, rejection_cap: int | None 
     """
     if reported is None:
         return Sellable(0, "not counted by the supplier")
-    units = max(0, reported - policy.buffer)
-    reason = f"{reported} reported"
-    if policy.buffer:
-        reason += f" − {policy.buffer} buffer"
+    units, reason = _counted(reported, policy)
     if rejection_cap is not None and rejection_cap < units:
         units = rejection_cap
         reason += f", capped at {rejection_cap} after a rejection"
     return Sellable(units, reason if reason == f"{reported} reported" else f"{reason} → {units}")
+
+
+def _counted(reported: int, policy: Policy) -> tuple[int, str]:
+    """What of the number counts, and why."""
+    if _is_declared(reported, policy):
+        return policy.sentinel_cap, f"{reported} reported is declared, not counted: cap {policy.sentinel_cap}"
+    units = max(0, reported - policy.buffer)
+    reason = f"{reported} reported"
+    if policy.buffer:
+        reason += f" − {policy.buffer} buffer"
+    if policy.haircut != 1:
+        units = math.floor(units * policy.haircut)
+        reason += f", haircut {policy.haircut.normalize():f}"
+    return units, reason
+
+
+def _is_declared(reported: int, policy: Policy) -> bool:
+    return policy.sentinel_at is not None and reported >= policy.sentinel_at
+
+
+def rise(expected: int, reported: int, policy: Policy) -> Rise:
+    """How believable it is that upstream reports this many.  expected: the last trusted number less what we sold."""
+    if policy.jump_ratio is None or reported - expected <= policy.jump_units:
+        return Rise.PLAUSIBLE
+    if reported <= expected * policy.jump_ratio or _is_declared(expected, policy):
+        return Rise.PLAUSIBLE
+    # Any rise from nothing is infinitely large: restocking must not need a person each time.
+    if policy.hard_jump_ratio is None or expected == 0 or reported < expected * policy.hard_jump_ratio:
+        return Rise.JUMP
+    return Rise.HARD
 
 
 def expires_at(read_at: datetime | None, policy: Policy) -> datetime | None:

@@ -67,7 +67,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         counts = orders_per_minute()
         context |= {
             "everything_stopped": Switchboard.objects.filter(stop_selling=True).exists(),
-            "tiles": [*stock_tiles(), discrepancy_tile(), overdue_tile(), orders_tile(counts)],
+            "tiles": [*stock_tiles(), discrepancy_tile(), quarantine_tile(), overdue_tile(), orders_tile(counts)],
             "suppliers": suppliers_table(),
             "discrepancies": discrepancies_table(),
             "orders_chart": chart(counts),
@@ -123,6 +123,13 @@ def discrepancy_tile() -> Tile:
     count = Discrepancy.objects.filter(pk__in=Discrepancy.objects.filter(state="open").values("pk")[:MOST]).count()
     url = reverse("admin:inventory_discrepancy_changelist") + "?state__exact=open"
     return Tile("Open discrepancies", _at_most(count), "we and a supplier disagree", bool(count), url)
+
+
+def quarantine_tile() -> Tile:
+    waiting = Discrepancy.objects.filter(state="open", kind=Discrepancy.Kind.QUARANTINE).values("pk")[:MOST]
+    count = Discrepancy.objects.filter(pk__in=waiting).count()
+    url = reverse("admin:inventory_discrepancy_changelist") + "?state__exact=open&kind__exact=quarantine"
+    return Tile("In quarantine", _at_most(count), "numbers that rose too much", bool(count), url)
 
 
 def overdue_tile() -> Tile:

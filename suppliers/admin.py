@@ -24,7 +24,7 @@ from suppliers.readings import ProbeReport
 from suppliers.signals import full_snapshot_requested, policy_changed
 
 # What stored sellable numbers depend on; ages and switches are applied when a number is read.
-STORED_POLICY = {"buffer", "settlement_lag_seconds"}
+STORED_POLICY = {"buffer", "haircut", "sentinel_at", "sentinel_cap", "settlement_lag_seconds"}
 
 
 def confirmation(title: str, description: str, submit: str) -> dict[str, Any]:
@@ -50,7 +50,17 @@ class SupplierAdmin(HistoryAdmin):
     fieldsets = (
         (None, {"fields": (("name", "slug"), ("enabled", "stop_selling", "auto_offer"))}),
         ("Connection", {"fields": ("adapter", "config", "stored_credentials", "new_credentials")}),
-        ("Trust", {"fields": (("buffer", "settlement_lag_seconds"), ("stale_after_seconds", "expire_after_seconds"))}),
+        (
+            "Trust",
+            {
+                "fields": (
+                    ("buffer", "haircut", "settlement_lag_seconds"),
+                    ("sentinel_at", "sentinel_cap"),
+                    ("jump_units", "jump_ratio", "hard_jump_ratio"),
+                    ("stale_after_seconds", "expire_after_seconds"),
+                )
+            },
+        ),
         ("Snapshots", {"fields": (("snapshot_interval_seconds", "min_row_ratio", "missing_after"),)}),
     )
 

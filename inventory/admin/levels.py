@@ -3,38 +3,47 @@
 from datetime import datetime
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
 from django.db.models import Expression, F, QuerySet
-from django.http import HttpRequest
-from unfold.decorators import display
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from unfold.decorators import action, display
+from unfold.forms import BaseDialogForm
+from unfold.widgets import UnfoldAdminTextareaWidget
 
-from inventory import operations, trust
-from inventory.admin.pages import ReadOnlyAdmin, Table, TablesAdmin, age, chosen, link, log, span
+from inventory import operations, terms, trust
+from inventory.admin.pages import ReadOnlyAdmin, Table, TablesAdmin, age, chosen, link, log, origin, span
 from inventory.models import Allocation, Offer, Sku, StockLevel
+from suppliers.admin import close_dialog
 from suppliers.models import Supplier
 
 NEWEST_MOVEMENTS = 50
 MOST_ALLOCATIONS = 100
 
 
-def policy_of(supplier: Supplier) -> trust.Policy:
-    """How far the supplier's numbers are believed."""
-    return trust.Policy(supplier.buffer, supplier.stale_after_seconds, supplier.expire_after_seconds)
-
-
 def known_at(level: StockLevel) -> datetime | None:
     """How new the number is: an unchanged row inherits the age of its supplier's last complete snapshot."""
     feed = getattr(level.supplier, "feed", None)
-    inherited = feed.complete_as_of if feed and level.misses == 0 else None
+    inherits = level.misses == 0 and level.quarantined_at is None
+    inherited = feed.complete_as_of if feed and inherits else None
     return max((moment for moment in (level.read_at, inherited) if moment), default=None)
 
 
 def reason(level: StockLevel) -> str:
     """How `sellable` comes from `reported`."""
-    told = trust.sellable(level.reported, policy_of(level.supplier), rejection_cap=level.rejection_cap)
+    told = trust.sellable(level.reported, terms.policy_of(level.supplier), rejection_cap=level.rejection_cap)
     if told.units != level.sellable:
         return f"{level.sellable}; by the policy of now {told.reason}, from the next reading on"
+    if level.quarantined_at:
+        return f"{told.reason}; {level.quarantined_reported} reported since is not believed"
     return told.reason
+
+
+class ReasonForm(BaseDialogForm):
+    reason = forms.CharField(
+        label="How do you know?", max_length=250, widget=UnfoldAdminTextareaWidget(attrs={"rows": 3})
+    )
 
 
 class ShortfallFilter(admin.SimpleListFilter):
@@ -46,6 +55,7 @@ class ShortfallFilter(admin.SimpleListFilter):
             ("promised", "has promised units"),
             ("shortfall", "shortfall: more promised than sellable"),
             ("capped", "capped after a rejection"),
+            ("quarantined", "quarantined: rose too much to be believed"),
             ("missing", "missing from snapshots"),
             ("unmapped", "sold as no SKU"),
         ]
@@ -55,6 +65,7 @@ class ShortfallFilter(admin.SimpleListFilter):
             "promised": {"allocated__gt": 0},
             "shortfall": {"allocated__gt": F("sellable")},
             "capped": {"rejection_cap__isnull": False},
+            "quarantined": {"quarantined_at__isnull": False},
             "missing": {"misses__gt": 0},
             "unmapped": {"offers": None},
         }
@@ -70,10 +81,19 @@ class StockLevelAdmin(TablesAdmin, ReadOnlyAdmin):
     search_fields = ("external_id", "code")
     search_help_text = "A whole code or upstream id"
     actions = ("sync_now", "invalidate_cache")
+    actions_detail = ("believe",)
     fieldsets = (
         (None, {"fields": (("supplier", "external_id", "location"), ("code", "flags", "components"))}),
         ("Stock", {"fields": (("reported", "sellable", "allocated", "left"), ("why", "age", "version"))}),
-        ("Doubts", {"fields": (("misses", "rejections", "rejection_cap", "capped_until"),)}),
+        (
+            "Doubts",
+            {
+                "fields": (
+                    ("misses", "rejections", "rejection_cap", "capped_until"),
+                    ("quarantined_reported", "quarantined_at"),
+                )
+            },
+        ),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[StockLevel]:
@@ -123,6 +143,28 @@ class StockLevelAdmin(TablesAdmin, ReadOnlyAdmin):
         offered = Sku.objects.filter(offers__level__in=levels).distinct().values_list("code", flat=True)
         say_invalidated(request, operations.invalidate(offered), len(offered))
         log(request, levels, "Invalidated the cache of what is sold from it.")
+
+    @action(
+        description="Believe the reported number",
+        permissions=["act"],
+        url_path="believe",
+        icon="verified",
+        dialog={
+            "title": "Believe the reported number",
+            "description": "Takes in the number that waits in quarantine: what it says can be sold at once.",
+            "form_class": ReasonForm,
+            "form_submit_text": "Believe it",
+        },
+    )
+    def believe(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
+        level = self.get_object(request, object_id)
+        reason = form.cleaned_data["reason"]
+        if level and operations.believe(level.pk, reason=reason, origin=origin(request)):
+            self.log_change(request, level, f"Believed {level.quarantined_reported} reported: {reason}")
+            messages.success(request, f"{level.quarantined_reported} reported is taken in.")
+        else:
+            messages.info(request, "Its number is not in quarantine any more.")
+        return close_dialog(reverse("admin:inventory_stocklevel_change", args=[object_id]))
 
 
 def say_invalidated(request: HttpRequest, done: bool, count: int) -> None:

@@ -8,7 +8,7 @@ from functools import partial
 import structlog
 from django.db import transaction
 
-from inventory import availability, ledger, settlement, trust
+from inventory import availability, ledger, settlement, terms, trust
 from inventory.batches import Pace, work_off
 from inventory.ledger import Origin
 from inventory.models import Snapshot
@@ -78,9 +78,13 @@ def _merge_staged(run: Run, origin: Origin, watch: Watch) -> None:
         run.check_time()
 
 
-def _units(run: Run, rows: Sequence[Different]) -> dict[int | None, int]:
+def _policy(run: Run) -> trust.Policy:
     # As it is now, not as it was when the run began: a person may have changed it, and levels counted anew since.
-    policy = trust.Policy(buffer=Supplier.objects.values_list("buffer", flat=True).get(pk=run.supplier.pk))
+    return terms.policy_of(Supplier.objects.get(pk=run.supplier.pk))
+
+
+def _units(run: Run, rows: Sequence[Different]) -> dict[int | None, int]:
+    policy = _policy(run)
     return {reported: trust.sellable(reported, policy).units for reported in {row.available for row in rows}}
 
 
@@ -95,10 +99,19 @@ def _insert(run: Run, window: Window, new: Sequence[Different], origin: Origin) 
 
 def _store(run: Run, known: Sequence[Different], origin: Origin, paces: Paces) -> None:
     """Bring the numbers of known levels in: many at once where nothing is to be settled, else one by one."""
-    idle = [row for row in known if row.idle]
-    others = [row for row in known if not row.idle]
+    policy = _policy(run)
+    idle: list[Different] = []
+    others: list[Different] = []
+    for row in known:
+        (idle if row.idle and _is_plausible(row, policy) else others).append(row)
     work_off(idle, partial(_store_idle, run, origin, others), paces.idle)
     work_off(others, partial(_absorb, run, origin), paces.others)
+
+
+def _is_plausible(row: Different, policy: trust.Policy) -> bool:
+    if row.available is None or row.reported is None:
+        return True
+    return trust.rise(row.reported, row.available, policy) is trust.Rise.PLAUSIBLE
 
 
 def _store_idle(

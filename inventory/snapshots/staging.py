@@ -13,6 +13,7 @@ from psycopg.errors import UniqueViolation
 
 from inventory import arrays, ledger
 from inventory.ledger import Origin
+from inventory.positions import READ_AT
 from inventory.snapshots import guards
 from suppliers.readings import StockRow
 
@@ -34,7 +35,7 @@ class Different(msgspec.Struct, frozen=True, gc=False):
     """A staged row that the merge must look at.  level_id None: upstream shows it for the first time.
 
     described: upstream's code, components or flags differ too.  idle: nothing else differs, and nothing is promised of
-    the level, so that there is nothing to settle.  sellable, version: of the level as it was compared.
+    the level, so that there is nothing to settle.  reported, sellable, version: of the level as it was compared.
     """
 
     level_id: int | None
@@ -42,6 +43,7 @@ class Different(msgspec.Struct, frozen=True, gc=False):
     read_at: datetime
     described: bool
     idle: bool
+    reported: int | None
     sellable: int | None
     version: int | None
 
@@ -67,7 +69,7 @@ _DESCRIBED = (
 )
 # A reading that is no younger than its supplier's last whole snapshot may be outdated: that takes a second look.
 _IDLE = """
-level.allocated = 0 AND level.rejection_cap IS NULL AND level.misses = 0
+level.allocated = 0 AND level.rejection_cap IS NULL AND level.misses = 0 AND level.quarantined_at IS NULL
 AND staged.read_at >= COALESCE(level.read_at, '-infinity')
 AND staged.read_at >= COALESCE(feed.complete_until, '-infinity')
 AND NOT EXISTS (SELECT 1 FROM inventory_discrepancy short
@@ -78,7 +80,7 @@ AND NOT EXISTS (SELECT 1 FROM inventory_discrepancy short
 _DIFFERENT = f"""
 SELECT level.id, staged.available, staged.read_at::text, {_DESCRIBED},
        level.reported IS DISTINCT FROM staged.available AND NOT {_DESCRIBED} AND {_IDLE},
-       level.sellable, level.version
+       level.reported, level.sellable, level.version
 FROM inventory_staging staged
 LEFT JOIN inventory_feed feed ON feed.supplier_id = %(supplier)s
 LEFT JOIN inventory_stocklevel level
@@ -87,7 +89,7 @@ LEFT JOIN inventory_stocklevel level
       AND (level.external_id, level.location) <= (%(last_uid)s, %(last_location)s)
 WHERE {_STAGED}
   AND (level.id IS NULL OR level.reported IS DISTINCT FROM staged.available OR level.code <> staged.code
-       OR level.misses > 0 OR level.rejection_cap IS NOT NULL
+       OR level.misses > 0 OR level.rejection_cap IS NOT NULL OR level.quarantined_at IS NOT NULL
        OR EXISTS (SELECT 1 FROM inventory_allocation allocation
                   WHERE allocation.level_id = level.id AND allocation.state = 'confirmed'))
 ORDER BY level.id
@@ -106,7 +108,7 @@ WHERE {_STAGED} AND NOT EXISTS (
 ORDER BY staged.uid, staged.location
 ON CONFLICT DO NOTHING RETURNING id
 """
-# The version proves that numbers and promises are what the comparison saw; misses and age change without one.
+# The version proves that numbers and promises are what the comparison saw; misses, age and quarantine change without.
 _STORE_IDLE = f"""
 WITH stored AS (
     UPDATE inventory_stocklevel level
@@ -115,7 +117,7 @@ WITH stored AS (
     FROM unnest(%(id)s::bigint[], %(version)s::bigint[], %(sellable_before)s::int[], %(reported)s::int[],
                 %(sellable)s::int[], %(read_at)s::timestamptz[])
         AS new(id, version, sellable_before, reported, sellable, read_at)
-    WHERE level.id = new.id AND level.version = new.version AND level.misses = 0
+    WHERE level.id = new.id AND level.version = new.version AND level.misses = 0 AND level.quarantined_at IS NULL
       AND COALESCE(level.read_at, '-infinity') <= new.read_at
     RETURNING level.id, level.version, new.sellable_before, level.sellable, level.allocated, level.reported
 )
@@ -139,9 +141,9 @@ WHERE level.supplier_id = %(supplier)s AND (level.external_id, level.location) >
 ORDER BY level.external_id, level.location LIMIT %(size)s
 """
 # The first miss ends the inheritance: what the row's number was worth until then is written down.
-_MISS = """
+_MISS = f"""
 UPDATE inventory_stocklevel level SET misses = LEAST(level.misses + 1, 32767),
-    read_at = CASE WHEN level.misses = 0 THEN GREATEST(level.read_at, feed.complete_as_of) ELSE level.read_at END
+    read_at = {READ_AT}
 FROM inventory_stocklevel own LEFT JOIN inventory_feed feed ON feed.supplier_id = own.supplier_id
 WHERE level.id = ANY(%s) AND own.id = level.id
 RETURNING level.id, level.misses
@@ -229,8 +231,8 @@ def different(window: Window) -> list[Different]:
         # The rows of a page share their time: as text it is read once, not once for each.
         moment = functools.cache(datetime.fromisoformat)
         return [
-            Different(level_id, available, moment(read_at), described, bool(idle), sellable, version)
-            for level_id, available, read_at, described, idle, sellable, version in cursor.fetchall()
+            Different(level_id, available, moment(read_at), described, bool(idle), *numbers)
+            for level_id, available, read_at, described, idle, *numbers in cursor.fetchall()
         ]
 
 

@@ -170,6 +170,12 @@ def test_another_buffer_makes_the_numbers_be_counted_anew(admin_client, make_lev
     supplier = make_supplier("acme", config=config)
     fields = (
         "adapter",
+        "haircut",
+        "sentinel_at",
+        "sentinel_cap",
+        "jump_units",
+        "jump_ratio",
+        "hard_jump_ratio",
         "settlement_lag_seconds",
         "stale_after_seconds",
         "snapshot_interval_seconds",
@@ -257,6 +263,21 @@ def test_a_discrepancy_is_resolved_once_with_a_reason(sign_in, make_level):
     assert LogEntry.objects.get().change_message == "Resolved: counted by hand"
 
 
+def test_a_quarantine_is_ended_with_a_reason_by_who_may_act(sign_in, make_level):
+    level = make_level("TEA", 7, quarantined_reported=70, quarantined_at=Now())
+    dialog = f"{LEVELS}{level.pk}/believe/"
+    assert sign_in("merchant").post(dialog, {"_form_submitted": "on", "reason": "x"}).status_code == 403
+    client = sign_in("ops")
+    assert "7 reported; 70 reported since is not believed" in client.get(f"{LEVELS}{level.pk}/change/").content.decode()
+    client.post(dialog, {"_form_submitted": "on", "reason": ""})
+    level.refresh_from_db()
+    assert level.sellable == 7, "without a reason nothing is believed"
+    client.post(dialog, {"_form_submitted": "on", "reason": "counted by hand"})
+    level.refresh_from_db()
+    assert (level.reported, level.sellable, level.quarantined_at) == (70, 70, None)
+    assert LogEntry.objects.get().change_message == "Believed 70 reported: counted by hand"
+
+
 def test_merchants_do_not_operate(sign_in, make_level):
     level = make_level("TEA")
     row = Discrepancy.objects.create(kind="lost", supplier=level.supplier)
@@ -314,12 +335,15 @@ def test_a_snapshot_without_a_worker_is_stalled(admin_client, make_supplier, lea
     assert "2 of 8 (25 %)" in page
 
 
-@pytest.mark.parametrize("state", ["promised", "shortfall", "capped", "missing", "unmapped"])
+@pytest.mark.parametrize("state", ["promised", "shortfall", "capped", "quarantined", "missing", "unmapped"])
 def test_levels_are_filtered_by_state(admin_client, make_level, state):
     make_level("TEA", 9)
     fields = {"promised": {"allocated": 1}, "shortfall": {"allocated": 10}, "capped": {"rejection_cap": 2}}
     fields |= {"missing": {"misses": 1}, "unmapped": {}}
-    wanted = make_level(None if state == "unmapped" else "COFFEE", 9, **fields[state])
+    quarantine = {"quarantined_reported": 90, "quarantined_at": Now()}
+    wanted = make_level(
+        None if state == "unmapped" else "COFFEE", 9, **(quarantine if state == "quarantined" else fields[state])
+    )
     assert list(admin_client.get(LEVELS, {"state": state}).context["cl"].result_list) == [wanted]
 
 

@@ -1,6 +1,8 @@
 """The decision per level, without a database."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -119,3 +121,57 @@ def test_a_new_policy_counts_the_stored_number_anew():
     assert transitions.by_policy(stricter).sellable == 6
     assert transitions.is_moved(level.numbers, transitions.by_policy(stricter))
     assert not transitions.is_moved(level.numbers, transitions.by_policy(level))
+
+
+SUSPICIOUS = trust.Policy(jump_ratio=Decimal(3), jump_units=5, hard_jump_ratio=Decimal(10))
+
+
+def doubting(reported: int = 10, allocated: int = 0) -> Standing:
+    return replace(standing(reported, allocated), policy=SUSPICIOUS)
+
+
+def test_a_jump_is_not_believed_and_settles_nothing():
+    level = doubting(10, 4)
+    read = transitions.by_reading(level, 40, seconds(60), [Confirmed(7, 4, NOON)])
+    assert read is not None
+    quarantined = replace(level.numbers, quarantined_reported=40, quarantined_at=seconds(60))
+    assert (read.numbers, list(read.settled)) == (quarantined, [])
+
+
+def test_an_inflated_number_cannot_hide_behind_the_orders_that_it_would_settle():
+    """Ten were there and eight are sold: an honest number is two."""
+    read = transitions.by_reading(doubting(10, 8), 20, seconds(60), [Confirmed(7, 8, NOON)])
+    assert read is not None
+    assert (read.numbers.reported, read.numbers.allocated, read.numbers.quarantined_reported) == (10, 8, 20)
+
+
+@pytest.mark.parametrize(
+    ("again", "at", "believed"),
+    [
+        (40, 59.9, False),
+        (40, 60, True),
+        (12, 1, True),
+        (99, 60, True),
+        (100, 60, False),
+    ],
+    ids=["too soon", "one lag later", "plausible again", "still below the hard jump", "a hard jump"],
+)
+def test_only_a_repeat_one_lag_later_is_believed_of_a_jump(again: int, at: float, believed: bool):
+    doubted = transitions.by_reading(doubting(10), 40, NOON)
+    assert doubted is not None
+    read = transitions.by_reading(replace(doubting(10), numbers=doubted.numbers), again, seconds(at))
+    assert read is not None
+    assert (read.numbers.reported, read.numbers.quarantined_at) == ((again, None) if believed else (10, NOON))
+
+
+def test_another_jump_above_the_waiting_one_waits_anew():
+    numbers = replace(doubting(10).numbers, quarantined_reported=31, quarantined_at=NOON)
+    read = transitions.by_reading(replace(doubting(10), numbers=numbers), 99, seconds(60))
+    assert read is not None
+    assert (read.numbers.quarantined_reported, read.numbers.quarantined_at) == (99, seconds(60))
+
+
+def test_a_person_lets_a_hard_jump_pass():
+    numbers = replace(doubting(10, 3).numbers, quarantined_reported=400, quarantined_at=seconds(5))
+    after = transitions.by_person(replace(doubting(10), numbers=numbers))
+    assert after == Numbers(400, 400, 3, seconds(5))

@@ -26,6 +26,8 @@ def shelf(make_supplier, make_level, make_sku):
     make_level("OLD", 9, supplier=strict, read_at=LONG_AGO)
     make_level("INHERITS", 9, supplier=strict, read_at=LONG_AGO)
     make_level("MISSED", 9, supplier=strict, read_at=LONG_AGO, misses=1)
+    doubted = {"quarantined_reported": 90, "quarantined_at": LONG_AGO}
+    make_level("DOUBTED", 9, supplier=strict, read_at=LONG_AGO, **doubted)
     make_level("DISABLED", 9, supplier=make_supplier(enabled=False))
     make_level("STOPPED-UPSTREAM", 9, supplier=make_supplier(stop_selling=True))
     make_level("UNREAD", 9, read_at=None)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.db import IntegrityError, transaction
 
 from suppliers.credentials import seal, unseal
 from suppliers.models import Supplier, Switchboard
@@ -34,6 +35,12 @@ def form_of(**fields: object) -> dict[str, object]:
         "adapter": "rest",
         "config": config(),
         "buffer": 0,
+        "haircut": "1",
+        "sentinel_at": 9999,
+        "sentinel_cap": 50,
+        "jump_units": 5,
+        "jump_ratio": 3,
+        "hard_jump_ratio": 10,
         "settlement_lag_seconds": 60,
         "stale_after_seconds": 900,
         "expire_after_seconds": "",
@@ -231,3 +238,32 @@ def test_the_switchboard_stops_everything_after_a_question(sign_in):
     messages = set(LogEntry.objects.values_list("change_message", flat=True))
     assert messages == {"Stopped selling everything.", "Resumed selling."}
     assert client.post("/admin/suppliers/switchboard/1/change/", {"stop_selling": "on"}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        ({"buffer": -1}, "greater than or equal to 0"),
+        ({"haircut": "1.1"}, "less than or equal to 1"),
+        ({"haircut": "0"}, "greater than or equal to 0.001"),
+        ({"sentinel_at": 0}, "greater than or equal to 1"),
+        ({"sentinel_cap": -1}, "greater than or equal to 0"),
+        ({"jump_ratio": "0.5"}, "greater than or equal to 1"),
+        ({"jump_units": -1}, "greater than or equal to 0"),
+    ],
+)
+def test_a_bad_policy_is_refused_with_what_is_allowed(admin_client, supplier, page, bad, message):
+    answer = admin_client.post(page, form_of(**bad))
+    (field,) = bad
+    assert message in "\n".join(answer.context["adminform"].form.errors[field])
+
+
+def test_a_hard_jump_below_a_jump_is_refused(admin_client, supplier, page):
+    answer = admin_client.post(page, form_of(jump_ratio=5, hard_jump_ratio=4))
+    assert "A hard jump is no smaller than a jump." in "\n".join(answer.context["adminform"].form.non_field_errors())
+
+
+@pytest.mark.parametrize("bad", [{"buffer": -1}, {"haircut": 2}, {"haircut": 0}, {"sentinel_at": 0}, {"jump_ratio": 0}])
+def test_the_database_refuses_a_bad_policy_too(supplier, bad):
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Supplier.objects.filter(pk=supplier.pk).update(**bad)
