@@ -5,9 +5,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg
-from django.db import connection
+from django.db import DatabaseError, connection
+from psycopg_pool import PoolTimeout
 
 from inventory import arrays
+
+_CONNECTION_LOST = ("08", "57P")  # SQLSTATE: connection exceptions, shutdown of the server or of this backend
 
 
 def execute(query: str, parameters: Sequence[Any]) -> "psycopg.Cursor[tuple[Any, ...]]":
@@ -38,5 +41,32 @@ def pipeline() -> Iterator[None]:
     in it may count on "0 rows": it must fail by raising.
     """
     connection.ensure_connection()
-    with connection.wrap_database_errors, connection.connection.pipeline():
-        yield
+    try:
+        with connection.wrap_database_errors, connection.connection.pipeline():
+            yield
+    except DatabaseError:
+        _discard()
+        raise
+
+
+def _discard() -> None:
+    """Throw the connection away instead of giving it back to the pool.
+
+    Statements behind the one that failed were never prepared, but psycopg has their names noted already: whoever got
+    this connection next would be told that they do not exist.  Inside a caller's transaction its ROLLBACK forgets them.
+    """
+    if connection.connection is not None and not connection.in_atomic_block:
+        connection.connection.close()
+        connection.close()
+
+
+def is_undecided(error: Exception) -> bool:
+    """Whether the transaction that ended with this error may have been committed nevertheless.
+
+    Not if no connection was to be had, nor if the server itself refused a statement: then nothing took effect.
+    """
+    cause = error.__cause__
+    if isinstance(cause, PoolTimeout):
+        return False
+    code = getattr(cause, "sqlstate", None)
+    return code is None or code.startswith(_CONNECTION_LOST)

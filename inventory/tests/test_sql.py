@@ -1,0 +1,64 @@
+"""Statements on their way together: what is left of a connection when one of them fails."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+import pytest
+from django.db import OperationalError, connection
+from django.db.backends.postgresql.base import DatabaseWrapper
+from psycopg_pool import PoolTimeout
+
+from inventory import positions, sql
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@contextmanager
+def skus_locked_by_somebody_else() -> Iterator[None]:
+    other = connection.copy()
+    try:
+        other.set_autocommit(False)
+        with other.cursor() as cursor:
+            cursor.execute("LOCK TABLE inventory_sku IN ACCESS EXCLUSIVE MODE")
+            yield
+        other.rollback()
+    finally:
+        other.close()
+
+
+def test_a_statement_that_failed_in_a_pipeline_can_be_sent_again(make_level):
+    make_level("TEA", 3)
+    positions.load(["TEA"])  # the second time a statement is prepared
+    with connection.cursor() as cursor:
+        cursor.execute("SET lock_timeout = 50")
+    with skus_locked_by_somebody_else(), pytest.raises(OperationalError), sql.pipeline():
+        positions.ask(["TEA"])()
+    # On the same connection, or on whatever stands for it.
+    with sql.pipeline():
+        assert positions.ask(["TEA"])()["TEA"].available() == 3
+
+
+@pytest.mark.parametrize(
+    ("cause", "undecided"),
+    [
+        (PoolTimeout("no connection"), False),
+        (psycopg.errors.LockNotAvailable(), False),
+        (psycopg.errors.AdminShutdown(), True),
+        (psycopg.OperationalError("server closed the connection unexpectedly"), True),
+    ],
+)
+def test_only_a_lost_connection_leaves_a_commit_undecided(cause, undecided):
+    error = OperationalError()
+    error.__cause__ = cause
+    assert sql.is_undecided(error) is undecided
+
+
+def test_no_connection_in_time_is_known_by_its_cause():
+    """As Django raises it."""
+    elsewhere = {"PORT": "1", "OPTIONS": {"pool": {"min_size": 0, "max_size": 1, "timeout": 0.2}}}
+    other = DatabaseWrapper({**connection.settings_dict, **elsewhere}, "nowhere")
+    with pytest.raises(OperationalError) as raised:
+        other.ensure_connection()
+    other.close_pool()
+    assert not sql.is_undecided(raised.value)
