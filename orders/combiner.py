@@ -19,6 +19,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 from prometheus_client import Counter, Gauge, Histogram
 
+from inventory import sql
 from orders import placement
 from orders.intents import Intent, Outcome, Refused
 
@@ -238,7 +239,12 @@ def _place(batch: Sequence[_Ticket]) -> bool:
     try:
         outcomes = placement.place_locked(intents)
     except (OperationalError, InterfaceError) as error:
-        _answer_after_loss(batch, error)
+        if sql.is_undecided(error):
+            _answer_after_loss(batch, error)
+        else:
+            # To ask what is known would only wait for a connection once more.
+            for ticket in batch:
+                ticket.settle(error=error)
         return False
     except Exception as error:  # noqa: BLE001  # one poisonous order must not take the others with it
         if len(batch) == 1:

@@ -199,6 +199,23 @@ def test_what_the_database_never_committed_is_unknown_and_not_refused(make_level
     assert isinstance(crowd.combiner.submit(intent_of(crowd.storefront.pk, "buyer-1", [("TEA", 1)])), Placed)
 
 
+def test_after_a_statement_timed_out_nobody_asks_what_became_of_it(make_level, crowd, monkeypatch):
+    """The server refused it, so nothing was placed: to wait for a connection once more would only take time."""
+    make_level("TEA", BUYERS)
+    crowd.batches.append(0)  # nobody waits for a crowd here
+
+    def time_out(_: object) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SET statement_timeout = 1; SELECT pg_sleep(5)")
+
+    def recall(_: object) -> None:
+        pytest.fail("asked")
+
+    monkeypatch.setattr(placement, "place_locked", time_out)
+    monkeypatch.setattr(placement, "recall", recall)
+    assert crowd.submit(1) == OperationalError.__name__
+
+
 def test_a_lock_that_is_not_granted_is_told_to_all_who_wait(make_level, crowd, monkeypatch):
     make_level("TEA", BUYERS)
 
