@@ -4,9 +4,10 @@ Takes a list of intents and answers each as if they had been placed one by one, 
 """
 
 import time
+from collections import Counter as CountOf
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
@@ -16,8 +17,10 @@ from inventory import availability, effects, positions, sourcing, sql, stock
 from inventory.effects import Due
 from inventory.locks import sku_locks
 from inventory.models import Effect
+from inventory.sourcing import Shortage, Take
 from inventory.stock import Locked
 from orders import holds, records
+from orders.holds import Hold
 from orders.intents import Intent, KeyReused, Outcome, Placed, Refused, WrongReservation
 from orders.models import Order
 from orders.records import Draft
@@ -39,6 +42,17 @@ class _Batch:
     locked: Locked
     outcomes: dict[int, Outcome]
     lanes: list[tuple[str, int | None]] = field(default_factory=list)
+    raised: CountOf[str] = field(default_factory=CountOf)  # SKU → versions that the orders decided so far make
+
+    def count(self, takes: Iterable[Take], hold: Hold | None) -> None:
+        """An order was decided that takes these; a hold that it consumes is a change of its own."""
+        codes = {code for take in takes for code in self.locked.sellers[take.level.id].values()}
+        for _ in range(2 if hold else 1):
+            self.raised.update(codes)
+
+    def as_of_now(self, short: Shortage) -> Shortage:
+        """With the version that has the orders before it counted in, as its number has."""
+        return replace(short, version=short.version + self.raised[short.sku])
 
 
 def place(intents: Sequence[Intent]) -> list[Outcome]:
@@ -148,8 +162,9 @@ def _place_in_transaction(intents: Sequence[Intent], codes: Sequence[str]) -> _B
         decision = sourcing.decide(current, intent.lines)
         if decision.shortages:
             holds.keep(hold)
-            batch.outcomes[at] = Refused(decision.shortages)
+            batch.outcomes[at] = Refused([batch.as_of_now(short) for short in decision.shortages])
         else:
+            batch.count(decision.takes, hold)
             first[intent.identity] = at
             now = current[intent.codes[0]].now
             drafts[at] = Draft(intent, records.new_name(intent), decision.takes, now, hold)

@@ -101,6 +101,15 @@ def test_a_refusal_under_the_lock_moves_nothing(make_level, intent):
     assert rows() == (1, 1, 1, 2, 3, 0)
 
 
+def test_a_refusal_carries_the_version_that_its_number_is_of(make_level, intent):
+    make_level("TEA", 3)
+    first, second, third = place(intent("a", ("TEA", 2)), intent("b", ("TEA", 2)), intent("c", ("TEA", 1)))
+    versions = [body(outcome)["lines"][0]["version"] for outcome in (first, third)]
+    assert isinstance(second, Refused)
+    assert [(short.available, short.version) for short in second.shortages] == [(1, versions[0])]
+    assert versions[1] == versions[0] + 1
+
+
 def test_a_small_order_behind_a_refused_one_is_served(make_level, intent):
     make_level("TEA", 3)
     outcomes = place(intent("a", ("TEA", 2)), intent("b", ("TEA", 2)), intent("c", ("TEA", 1)))
