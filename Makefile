@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 RUN := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-check test lint e2e bench bench-small pins clean
+.PHONY: help demo demo-check test faults faults-small lint e2e bench bench-small pins clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,6 +15,12 @@ demo-check: .venv/local.stamp ## The demo, unattended for a minute: sells out, b
 
 test: .venv/dev.stamp ## The test suite on real servers; ARGS='orders -k cancel' for a part of it
 	@$(RUN) -m pytest $(ARGS)
+
+faults: .venv/local.stamp ## Kill, freeze, wipe and cut everything under buyers, then compare the books (some 10 minutes); ARGS='--seed 7'
+	@$(RUN) -m benchmarks.faults --rounds 5 --length 2 --webs 3 $(ARGS)
+
+faults-small: .venv/local.stamp ## The same, each fault three times for a moment (some 4 minutes)
+	@$(RUN) -m benchmarks.faults --small $(ARGS)
 
 e2e: .venv/local.stamp ## A shop that nobody here wrote: the race for its stock, without Holdfast and with it in front
 	@$(RUN) -m benchmarks.peers.oscar.e2e
