@@ -61,7 +61,15 @@ class SupplierAdmin(HistoryAdmin):
                 )
             },
         ),
-        ("Snapshots", {"fields": (("snapshot_interval_seconds", "min_row_ratio", "missing_after"),)}),
+        (
+            "Snapshots",
+            {
+                "fields": (
+                    ("snapshot_interval_seconds", "min_row_ratio", "missing_after"),
+                    ("mass_zero_share", "mass_jump_share"),
+                )
+            },
+        ),
     )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Supplier | None = None) -> tuple[str, ...]:

@@ -84,6 +84,26 @@ class Supplier(models.Model):
         default=0.8,
         help_text="A snapshot with a smaller share of the last one's rows is refused.",
     )
+    mass_zero_share = models.DecimalField(
+        max_digits=4,
+        decimal_places=3,
+        null=True,
+        blank=True,
+        default=Decimal("0.5"),
+        db_default=Decimal("0.5"),
+        help_text="A snapshot in which more than this share of what was in stock is 0 is refused. Empty: never.",
+        validators=[MinValueValidator(Decimal(0)), MaxValueValidator(Decimal(1))],
+    )
+    mass_jump_share = models.DecimalField(
+        max_digits=4,
+        decimal_places=3,
+        null=True,
+        blank=True,
+        default=Decimal("0.5"),
+        db_default=Decimal("0.5"),
+        help_text="A snapshot in which more than this share of what was in stock jumps is refused. Empty: never.",
+        validators=[MinValueValidator(Decimal(0)), MaxValueValidator(Decimal(1))],
+    )
     missing_after = models.PositiveSmallIntegerField(
         default=3,
         help_text="A row counts as 0 after so many complete snapshots without it.",
@@ -103,6 +123,12 @@ class Supplier(models.Model):
             ),
             models.CheckConstraint(condition=models.Q(missing_after__gte=1), name="supplier_missing_after"),
             models.CheckConstraint(condition=models.Q(haircut__gt=0, haircut__lte=1), name="supplier_haircut"),
+            models.CheckConstraint(
+                condition=models.Q(mass_zero_share__gte=0, mass_zero_share__lte=1), name="supplier_mass_zero_share"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(mass_jump_share__gte=0, mass_jump_share__lte=1), name="supplier_mass_jump_share"
+            ),
             models.CheckConstraint(condition=models.Q(sentinel_at__gte=1), name="supplier_sentinel_at"),
             models.CheckConstraint(condition=models.Q(jump_ratio__gte=1), name="supplier_jump_ratio"),
             models.CheckConstraint(

@@ -140,6 +140,8 @@ def _judge(run: Run) -> None:
             min_ratio=Decimal(run.supplier.min_row_ratio),
         )
     )
+    moves = staging.moves(run.snapshot.pk, run.supplier)
+    guards.check_moves(moves, run.supplier.mass_zero_share, run.supplier.mass_jump_share)
 
 
 def _apply(run: Run) -> None:

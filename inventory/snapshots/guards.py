@@ -9,6 +9,7 @@ from suppliers.readings import Json, Page, StockRow
 
 LARGEST = 2**31 - 1
 _EVIDENCE = 5  # rows or bytes × 200 shown to a person; the whole could be a million
+_MASS = 20  # rows; of a small catalogue half may well sell out or be restocked at once, and each level has its guard
 _LIMITS = {"uid": 200, "location": 100, "sku": 200}
 
 
@@ -29,6 +30,17 @@ class Whole:
     total: int | None
     expected: int
     min_ratio: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Moves:
+    """How the rows of a snapshot differ from what is stored.  in_stock: rows stored with units, of which some are 0 now
+    and some jumped.
+    """
+
+    in_stock: int
+    zero: int
+    jumped: int
 
 
 @dataclass(slots=True)
@@ -65,6 +77,22 @@ def check_whole(whole: Whole) -> None:
             rows=whole.rows,
             expected=whole.expected,
         )
+
+
+def check_moves(moves: Moves, mass_zero_share: Decimal | None, mass_jump_share: Decimal | None) -> None:
+    """Raises: Refused, if a large part of the catalogue is gone or multiplied at once.  None: that is no reason."""
+    for units, share, happened, setting in (
+        (moves.zero, mass_zero_share, "went to 0", "mass zero share"),
+        (moves.jumped, mass_jump_share, "jumped", "mass jump share"),
+    ):
+        if share is not None and units >= _MASS and units > share * moves.in_stock:
+            raise Refused(
+                f"{units} of the {moves.in_stock} rows that were in stock {happened} at once, and {share:.0%} may;"
+                f" raise the supplier's {setting} for one run if it is true",
+                in_stock=moves.in_stock,
+                zero=moves.zero,
+                jumped=moves.jumped,
+            )
 
 
 def whole_units(row: StockRow) -> tuple[int | None, frozenset[str]]:

@@ -50,6 +50,7 @@ def _rehearse(supplier: Supplier, scratch: int) -> Rehearsal:
         feed = Feed.objects.filter(supplier=supplier).first()
         expected, ratio = (feed.rows if feed else 0), Decimal(supplier.min_row_ratio)
         guards.check_whole(Whole(staging.count(scratch), total, expected, ratio))
+        guards.check_moves(staging.moves(scratch, supplier), supplier.mass_zero_share, supplier.mass_jump_share)
     except Refused as refusal:
         refused = refusal.reason
     return Rehearsal(guard.number, staging.count(scratch), *staging.summary(scratch, supplier.pk), refused=refused)

@@ -15,6 +15,7 @@ from inventory import arrays, ledger
 from inventory.ledger import Origin
 from inventory.positions import READ_AT
 from inventory.snapshots import guards
+from suppliers.models import Supplier
 from suppliers.readings import StockRow
 
 Key = tuple[str, str]  # uid, location
@@ -148,6 +149,17 @@ FROM inventory_stocklevel own LEFT JOIN inventory_feed feed ON feed.supplier_id 
 WHERE level.id = ANY(%s) AND own.id = level.id
 RETURNING level.id, level.misses
 """
+# The rule of `trust.rise` over all rows at once; it may differ by what orders settle, for it counts a mass of rows.
+_MOVES = """
+SELECT count(*), count(*) FILTER (WHERE staged.available = 0),
+       count(*) FILTER (WHERE staged.available - level.reported > %(jump_units)s
+                          AND staged.available > level.reported * %(jump_ratio)s::numeric
+                          AND (%(sentinel_at)s::int IS NULL OR level.reported < %(sentinel_at)s::int))
+FROM inventory_staging staged
+JOIN inventory_stocklevel level
+  ON level.supplier_id = %(supplier)s AND level.external_id = staged.uid AND level.location = staged.location
+WHERE staged.snapshot_id = %(snapshot)s AND level.reported > 0
+"""
 _SUMMARY = """
 SELECT count(*) FILTER (WHERE level.id IS NULL),
        count(*) FILTER (WHERE level.id IS NOT NULL AND level.reported IS DISTINCT FROM staged.available),
@@ -157,6 +169,14 @@ LEFT JOIN inventory_stocklevel level
        ON level.supplier_id = %(supplier)s AND level.external_id = staged.uid AND level.location = staged.location
 WHERE staged.snapshot_id = %(snapshot)s
 """
+
+
+def moves(snapshot_id: int, supplier: Supplier) -> guards.Moves:
+    """How the staged rows differ from the levels."""
+    policy = {name: getattr(supplier, name) for name in ("jump_ratio", "jump_units", "sentinel_at")}
+    with connection.cursor() as cursor:
+        cursor.execute(_MOVES, {**policy, "snapshot": snapshot_id, "supplier": supplier.pk})
+        return guards.Moves(*cursor.fetchone())
 
 
 def store(snapshot_id: int, rows: Sequence[StockRow], read_at: datetime) -> None:

@@ -170,6 +170,8 @@ def test_another_buffer_makes_the_numbers_be_counted_anew(admin_client, make_lev
     supplier = make_supplier("acme", config=config)
     fields = (
         "adapter",
+        "mass_zero_share",
+        "mass_jump_share",
         "haircut",
         "sentinel_at",
         "sentinel_cap",

@@ -47,6 +47,8 @@ def form_of(**fields: object) -> dict[str, object]:
         "snapshot_interval_seconds": 900,
         "min_row_ratio": "0.8",
         "missing_after": 3,
+        "mass_zero_share": "0.5",
+        "mass_jump_share": "0.5",
         **fields,
     }
     if isinstance(given["config"], dict):
@@ -249,6 +251,8 @@ def test_the_switchboard_stops_everything_after_a_question(sign_in):
         ({"sentinel_at": 0}, "greater than or equal to 1"),
         ({"sentinel_cap": -1}, "greater than or equal to 0"),
         ({"jump_ratio": "0.5"}, "greater than or equal to 1"),
+        ({"mass_zero_share": "1.1"}, "less than or equal to 1"),
+        ({"mass_jump_share": "-0.1"}, "greater than or equal to 0"),
         ({"jump_units": -1}, "greater than or equal to 0"),
     ],
 )

@@ -2,7 +2,7 @@ from decimal import Decimal
 
 import pytest
 
-from inventory.snapshots.guards import PageGuard, Refused, Whole, check_whole, whole_units
+from inventory.snapshots.guards import Moves, PageGuard, Refused, Whole, check_moves, check_whole, whole_units
 from suppliers.readings import Page, StockRow
 
 
@@ -39,6 +39,33 @@ def test_what_is_whole(good):
 def test_what_is_not_whole(bad, reason):
     with pytest.raises(Refused, match=reason):
         check_whole(bad)
+
+
+HALF = Decimal("0.5")
+
+
+@pytest.mark.parametrize(
+    "good", [Moves(0, 0, 0), Moves(100, 50, 50), Moves(19, 19, 0), Moves(19, 0, 19), Moves(1_000, 21, 21)]
+)
+def test_a_catalogue_may_move_so_far(good):
+    check_moves(good, HALF, HALF)
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        (
+            Moves(100, 51, 0),
+            "51 of the 100 rows that were in stock went to 0 at once, and 50% may; raise the supplier's",
+        ),
+        (Moves(25, 0, 25), "25 of the 25 rows that were in stock jumped at once"),
+    ],
+)
+def test_a_catalogue_does_not_move_as_one(bad, reason):
+    with pytest.raises(Refused, match=reason) as refusal:
+        check_moves(bad, HALF, HALF)
+    assert refusal.value.evidence["in_stock"] == bad.in_stock
+    check_moves(bad, None, None)
 
 
 def test_a_page_that_repeats_its_predecessor():

@@ -5,10 +5,11 @@ from django.utils import timezone
 
 from inventory import availability, operations, settlement
 from inventory.ledger import Origin
-from inventory.models import Allocation, Discrepancy, Effect, Snapshot, StockLevel, StockMovement
+from inventory.models import Allocation, Discrepancy, Effect, Feed, Snapshot, StockLevel, StockMovement
 from inventory.settlement import Reading
 from inventory.snapshots.incremental import sync_due
-from inventory.tests.snapshots.catalogues import run
+from inventory.snapshots.rehearsal import rehearse
+from inventory.tests.snapshots.catalogues import run, tuples
 from suppliers.models import Supplier
 
 pytestmark = pytest.mark.usefixtures("conserved")
@@ -121,3 +122,22 @@ def test_a_quarantined_reading_settles_no_order(supplier, level):
     assert Allocation.objects.get().state == "confirmed"
     settlement.absorb([Reading(level.pk, 5, timezone.now())], origin=PERSON)
     assert (told(), Allocation.objects.get().state) == ((5, None), "settled")
+
+
+@pytest.mark.parametrize(
+    ("lie", "counted", "setting"),
+    [({"k": 10}, ("jumped", 25), "mass_jump_share"), ({"k": 0}, ("zero", 25), "mass_zero_share")],
+    ids=["all times ten", "all zero"],
+)
+def test_a_catalogue_that_moves_as_one_is_refused_as_a_whole(supplier, chaos, lie, counted, setting):
+    run(supplier)
+    before = tuples(supplier), Feed.objects.values().get()
+    chaos.set(inflation=lie)
+    refused = run(supplier)
+    assert refused.status == Snapshot.Status.REFUSED
+    name, rows = counted
+    assert (refused.evidence[name], refused.evidence["in_stock"]) == (rows, 25)
+    assert rehearse(supplier).refused == refused.reason
+    assert (tuples(supplier), Feed.objects.values().get()) == before
+    Supplier.objects.filter(pk=supplier.pk).update(**{setting: None})
+    assert run(supplier).status == Snapshot.Status.APPLIED
