@@ -16,6 +16,8 @@ overstated.
 Evidence decays by half each half-life.  Weights count like fractions of observations; as they are at most 1, their sum
 never exceeds Kish's effective sample size, and the limits err to the careful side.
 
+Errors above the largest buffer allowed are set aside while they are rare: no buffer covers them, quarantine does.
+
 A supplier's SKUs are pooled.  A SKU stands alone once its own readings suffice, or once upstream refuses it so much
 more often than the others that chance does not explain it; then its history no longer burdens the others.
 
@@ -77,7 +79,7 @@ class Goal:
     confidence: float = 0.95
     cold_start: int = 2
     at_least: int = 0
-    at_most: int = 50
+    at_most: int = 20
     half_life: timedelta = timedelta(days=14)
 
     def __post_init__(self) -> None:
@@ -175,6 +177,12 @@ class _Evidence:
         if comparison.overstated > 0:
             self.errors[comparison.overstated] += weight
 
+    def split(self, units: int) -> tuple["_Evidence", float]:
+        """The evidence without readings that overstated by more than these units, and the weight of those."""
+        errors = {error: weight for error, weight in self.errors.items() if error <= units}
+        beyond = sum(weight for error, weight in self.errors.items() if error > units)
+        return replace(self, errors=errors, readings=self.readings - beyond), beyond
+
     def _saw(self, at: datetime) -> None:
         self.since = at if self.since is None else min(self.since, at)
 
@@ -229,10 +237,17 @@ def _apart(evidence: Mapping[str, _Evidence], goal: Goal) -> set[str]:
 
 
 def _learned(evidence: _Evidence, goal: Goal) -> Learned:
-    limits = _limits(evidence, goal)
+    insurable, beyond = evidence.split(goal.at_most)
+    # A few wild errors, such as a sales event leaves behind, would turn down every buffer and so force the largest,
+    # which does not cover them either.  They are set aside while chance explains them under the target; no longer.
+    if exceeds(beyond, evidence.readings, goal.target, goal.confidence):
+        return _guess(evidence, goal)
+    limits = _limits(insurable, goal)
     for buffer in range(goal.at_least, goal.at_most + 1):
-        if _risk(evidence, limits, buffer) <= goal.target and not _ruled_out(evidence, buffer, goal):
-            return Learned(buffer, _reason(evidence, goal, f"enough for {_percent(goal.target)}", buffer), proven=True)
+        if _risk(insurable, limits, buffer) <= goal.target and not _ruled_out(insurable, buffer, goal):
+            why = f"enough for {_percent(goal.target)}"
+            why += f", but for errors above {goal.at_most}" if beyond else ""
+            return Learned(buffer, _reason(evidence, goal, why, buffer), proven=not beyond)
     return _guess(evidence, goal)
 
 
@@ -283,14 +298,18 @@ def _reason(evidence: _Evidence, goal: Goal, why: str, buffer: int) -> str:
     since = f" since {evidence.since:%Y-%m-%d}" if evidence.since else ""
     text = f"{evidence.seen_refusals} of {evidence.seen_orders} orders{since} were refused"
     if evidence.readings:
-        covered = _quantile(evidence, goal.target)
-        text += f"; the number overstated by at most {covered} in {_percent(1 - goal.target)}"
+        most = _quantile(evidence, goal.target)
+        text += f"; the number overstated by at most {most} in {_percent(1 - goal.target)}"
         text += f" of {evidence.seen_readings} readings"
+        asked = sum(evidence.asked.values())
+        if most > buffer and asked:
+            deep = sum(weight for slack, weight in evidence.asked.items() if slack < most)
+            text += f", and {_percent(deep / asked)} of orders left less than that"
     return f"{text} ({why}) → buffer {buffer}"
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.6g} %"
+    return f"{100 * share:.4g} %"
 
 
 def _quantile(evidence: _Evidence, target: float) -> int:

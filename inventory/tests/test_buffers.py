@@ -11,6 +11,7 @@ from inventory.buffers import Comparison, Goal, Promise, learn, overstated
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 GOAL = Goal()
+WIDE = Goal(at_most=40)
 SKUS = [f"SKU-{number}" for number in range(10)]
 DEEPEST = 20  # orders end with 0 to 20 units left, each as often
 
@@ -63,7 +64,7 @@ SUPPLIERS = [Geometric(0.02, 0.3), Geometric(0.2, 0.5), Geometric(0.5, 0.6)]
 
 @pytest.mark.parametrize("supplier", SUPPLIERS, ids=["honest", "careless", "liar"])
 def test_the_realised_rate_stays_below_the_target(supplier: Geometric):
-    learned = [learn(*supplier.history(seed, 5_000, 1_200, 2), now=NOW).supplier for seed in range(20)]
+    learned = [learn(*supplier.history(seed, 5_000, 1_200, 2), WIDE, now=NOW).supplier for seed in range(20)]
     assert all(one.proven for one in learned)
     above = sum(supplier.risk(one.buffer) > GOAL.target for one in learned)
     # Limits at 95 %: at most 1 of 20 is expected above, and 5 or more come by chance in 1 of 400 runs.
@@ -72,7 +73,7 @@ def test_the_realised_rate_stays_below_the_target(supplier: Geometric):
 
 @pytest.mark.parametrize("supplier", SUPPLIERS, ids=["honest", "careless", "liar"])
 def test_it_converges_to_the_smallest_buffer_that_is_enough(supplier: Geometric):
-    lesson = learn(*supplier.history(1, 60_000, 6_000, 2), now=NOW)
+    lesson = learn(*supplier.history(1, 60_000, 6_000, 2), WIDE, now=NOW)
     assert lesson.supplier.buffer - supplier.smallest(GOAL.target) in {0, 1}
 
 
@@ -170,12 +171,22 @@ def test_the_bounds_hold_and_are_named():
     assert learn([], compared(*[0] * 5_000), Goal(at_least=1), now=NOW).supplier.buffer == 1
 
 
+def test_rare_errors_that_no_buffer_covers_do_not_force_the_largest():
+    honest = compared(*[1] * 20, *[0] * 6_000)
+    usual = learn([], honest, now=NOW).supplier
+    after_event = learn([], honest + compared(*[90] * 8), now=NOW).supplier
+    assert (after_event.buffer, after_event.proven) == (usual.buffer, False)
+    assert "but for errors above 20" in after_event.reason
+    assert learn([], honest + compared(*[90] * 30), now=NOW).supplier.buffer == GOAL.at_most
+
+
 def test_a_person_can_read_why():
     errors = [*[4] * 8, *[2] * 30, *[0] * 6_874]
-    learned = learn(promised(412, refused=3, slack=4, days=29), compared(*errors), now=NOW).supplier
+    promises = promised(3, refused=3, slack=4, days=6) + promised(409, slack=30, days=6)
+    learned = learn(promises, compared(*errors), now=NOW).supplier
     assert learned.reason == (
-        "3 of 412 orders since 2026-01-31 were refused; the number overstated by at most 4 in 99.9 % of 6912 readings"
-        f" (enough for 0.1 %) → buffer {learned.buffer}"
+        "3 of 412 orders since 2026-02-23 were refused; the number overstated by at most 4 in 99.9 % of 6912 readings"
+        " (enough for 0.1 %) → buffer 5"
     )
 
 
