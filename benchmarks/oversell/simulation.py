@@ -53,7 +53,7 @@ class Day:
         self._under_way = [0 for _ in skus]  # units promised that upstream does not know of yet
         self._owed = [0 for _ in skus]  # units there that a buyer was wrongly refused, and that are there still
         self._as_of = [(0.0, 0.0) for _ in skus]  # of the number that the shop holds: when it was asked, and its data
-        self._read_due = [float("-inf") for _ in skus]
+        self._reads_due: list[list[float]] = [[] for _ in skus]
         for event in plan.demand:
             self.at(event.at, partial(self._demand, event.sku, event.units))
         for event in plan.elsewhere:
@@ -69,7 +69,7 @@ class Day:
         for sku in range(self.scenario.skus):  # every strategy begins with a number that is right
             self._arrive([sku], asked=0.0, as_of=0.0)
         self._every(self.scenario.snapshot_every, seconds, self._snapshot if self.shop.takes_snapshots else None)
-        self._every(LEARN_EVERY, seconds, partial(self._learn) if isinstance(self.shop, Learning) else None)
+        self._every(LEARN_EVERY, seconds, self._learn if isinstance(self.shop, Learning) else None)
         while self._events:
             self.now, _, act = heapq.heappop(self._events)
             act()
@@ -157,11 +157,13 @@ class Day:
             self._read_soon(order.sku, self.scenario.declared_lag + MARGIN)
 
     def _read_soon(self, sku: int, delay: float) -> None:
-        due = self.now + delay
-        # A read that is due a little earlier or later serves both, if it is not sent before it may settle.
-        if not due <= self._read_due[sku] <= due + COALESCE:
-            self._read_due[sku] = max(due, self._read_due[sku] + COALESCE) if due < self._read_due[sku] else due
-            self.at(due, partial(self._ask, [sku]))
+        due, reads = self.now + delay, self._reads_due[sku]
+        if any(due <= at <= due + COALESCE for at in reads):
+            return
+        earlier = [other for other in reads if other < due]
+        at = max(due, max(earlier) + COALESCE) if earlier else due
+        self._reads_due[sku] = [other for other in reads if other > self.now - COALESCE] + [at]
+        self.at(at, partial(self._ask, [sku]))
 
     def _snapshot(self) -> None:
         self._ask(range(self.scenario.skus))
