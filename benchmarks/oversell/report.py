@@ -13,7 +13,6 @@ from benchmarks.oversell.shops import STRATEGIES
 
 BEGIN, END = "<!-- figures: written by `make study` -->\n", "<!-- end of figures -->\n"
 COLOURS = ("#9aa0a6", "#c9a227", "#c0392b", "#5dade2", "#1e8449")
-# The same figures give the same bytes.
 plt.rcParams.update({"svg.hashsalt": "oversell", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False})
 
 
@@ -63,8 +62,11 @@ def draw(folder: Path, cells: Sequence[Cell]) -> None:
     _bars(below, cells, "wrongly_refused", lambda one: one.total.demanded)
     above.set_ylabel("units oversold\nper 1,000 sold")
     below.set_ylabel("units wrongly refused\nper 1,000 demanded")
-    above.legend(ncols=3, frameon=False, loc="upper left")
-    # Created is no part of the picture: it would differ each time.
+    figure.legend(*above.get_legend_handles_labels(), loc="outside upper center", ncols=5, frameon=False, fontsize=8)
+    # Most are near nothing and some are hundreds: linear up to 1, logarithmic above.
+    above.set_yscale("symlog", linthresh=1)
+    above.set_yticks([0, 1, 10, 100], ["0", "1", "10", "100"])
+    # No date in the picture: the same figures give the same bytes.
     figure.savefig(folder / "oversell-study.png", dpi=130, metadata={"Software": None})
     figure.savefig(folder / "oversell-study.svg", metadata={"Date": None})
     plt.close(figure)
@@ -82,8 +84,5 @@ def _bars(axes: Axes, cells: Sequence[Cell], measure: str, of: Callable[[Cell], 
         at = [names.index(one.scenario) + (place - 2) * width for one in own]
         errors = {"elinewidth": 0.8, "capsize": 1.5}
         axes.bar(at, heights, width, yerr=[low, high], color=colour, label=strategy.title, error_kw=errors)
-    # Most are near nothing and some are hundreds: linear up to 1, logarithmic above.
-    axes.set_yscale("symlog", linthresh=1)
     axes.set_ylim(bottom=0)
-    axes.set_yticks([0, 1, 10, 100], ["0", "1", "10", "100"])
     axes.set_xticks(range(len(names)), [name.replace("_", " ") for name in names])
