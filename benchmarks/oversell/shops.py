@@ -138,7 +138,8 @@ class Holdfast(Shop):
             return False
         self.confirmed[sku] = [one for one in self.confirmed[sku] if one.id not in read.settled]
         self._store(sku, read.numbers)
-        return True
+        # In quarantine the last trusted number stands, as old as it was.
+        return read.numbers.quarantined_at is None
 
     def answered(self, order: Order, now: float, *, accepted: bool) -> None:
         if accepted:
