@@ -31,6 +31,11 @@ WHERE kind = 'shortfall' AND state = 'open' AND supplier_id = ANY(%s) AND level_
 """
 
 
+# How many numbers of a supplier wait for a person just now; a column of whoever selects from suppliers.
+HARD_JUMPS = """(
+    SELECT count(*) FROM inventory_discrepancy jump
+    WHERE jump.kind = 'quarantine' AND jump.state = 'open' AND jump.supplier_id = supplier.id
+      AND (jump.evidence->>'hard')::boolean)"""
 _RESOLVE_QUARANTINE = """
 UPDATE inventory_discrepancy discrepancy
 SET state = 'resolved', resolved_at = now(), resolution = ended.resolution
@@ -63,13 +68,17 @@ class Balance:
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """A level whose number is or was in quarantine.  trusted, waiting: whole units; waiting None: no more."""
+    """A level whose number is or was in quarantine.  trusted, waiting: whole units; waiting None: no more.
+
+    hard: only a person lets it pass.
+    """
 
     supplier_id: int
     level_id: int
     trusted: int | None
     waiting: int | None
     since: datetime | None
+    hard: bool = False
 
 
 def report(findings: Sequence[Finding]) -> None:
@@ -125,7 +134,12 @@ def review_quarantines(doubts: Sequence[Doubt], *, resolution: str) -> None:
                 Discrepancy.Kind.QUARANTINE,
                 doubt.supplier_id,
                 doubt.level_id,
-                evidence={"trusted": doubt.trusted, "reported": doubt.waiting, "since": doubt.since.isoformat()},
+                evidence={
+                    "trusted": doubt.trusted,
+                    "reported": doubt.waiting,
+                    "since": doubt.since.isoformat(),
+                    "hard": doubt.hard,
+                },
             )
             for doubt in doubts
             if doubt.since is not None

@@ -89,8 +89,8 @@ WHERE level.id = ANY(%s::bigint[])
 ORDER BY level.id
 """
 _POLICIES = f"""
-SELECT id, settlement_lag_seconds, {", ".join(terms.COLUMNS)}
-FROM suppliers_supplier WHERE id IN (SELECT supplier_id FROM inventory_stocklevel WHERE id = ANY(%s::bigint[]))
+SELECT id, settlement_lag_seconds, {discrepancies.HARD_JUMPS}, {", ".join(terms.COLUMNS)}
+FROM suppliers_supplier supplier WHERE id IN (SELECT supplier_id FROM inventory_stocklevel WHERE id = ANY(%s::bigint[]))
 """
 _CONFIRMED = """
 SELECT level_id, id, quantity, confirmed_at FROM inventory_allocation
@@ -230,7 +230,10 @@ def _standing(level_ids: set[int]) -> tuple[list[Standing], datetime]:
     """Locked levels by id, and the database's time."""
     with connection.cursor() as cursor:
         cursor.execute(_POLICIES, [arrays.literal(level_ids)])
-        policies = {row[0]: (trust.Policy(*row[2:]), timedelta(seconds=row[1])) for row in cursor.fetchall()}
+        policies = {
+            row[0]: (trust.Policy(*row[3:]), timedelta(seconds=row[1]), row[2] >= transitions.BOAST)
+            for row in cursor.fetchall()
+        }
         cursor.execute(_STANDING, [arrays.literal(level_ids)])
         levels = [
             Standing(row[0], row[1], row[2], Numbers(*row[3:13]), *policies[row[1]], *row[13:])
@@ -291,6 +294,7 @@ def _review_quarantines(changes: _Changes) -> None:
                 trusted=after.reported,
                 waiting=after.quarantined_reported,
                 since=after.quarantined_at,
+                hard=transitions.is_hard(after, level.policy),
             )
             for level, after in changes.levels
             if level.numbers.quarantined_at or after.quarantined_at

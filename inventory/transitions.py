@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from inventory import trust
 
+BOAST = 3  # hard jumps at one supplier: so many at once are no restocking
 HOLD_AT_LEAST = timedelta(seconds=60)
 HOLD_AT_MOST = timedelta(days=1)
 # A level that was not refused for this long after its last hold is trusted as if it had never been.
@@ -36,6 +37,7 @@ class Standing:
     inherited_until: last request of the snapshot that the row inherits its age from; None: its age is its own.
     rejected_at, rejection_floor: of the refusal that capped it; a number below the floor differs from the refused one
     by more than our own orders explain.
+    boasting: several of its supplier's numbers are hard jumps just now, so that no repeat proves anything.
     """
 
     id: int
@@ -44,6 +46,7 @@ class Standing:
     numbers: Numbers
     policy: trust.Policy
     lag: timedelta
+    boasting: bool = False
     known_at: datetime | None = None
     inherited_until: datetime | None = None
     rejected_at: datetime | None = None
@@ -79,7 +82,7 @@ def by_reading(
     # Confirmed for longer than upstream's data may be old: the number includes them.  All others stay subtracted.
     settled = [one for one in confirmed if one.confirmed_at + level.lag <= read_at]
     units = sum(one.quantity for one in settled)
-    doubted = _doubted(level, reported, read_at, units)
+    doubted = _doubted(level, reported, read_at, units, sum(one.quantity for one in confirmed))
     if doubted:
         return Read(doubted)
     before = level.numbers
@@ -119,17 +122,20 @@ def _is_outdated(level: Standing, reported: int | None, read_at: datetime) -> bo
     )
 
 
-def _doubted(level: Standing, reported: int | None, read_at: datetime, settled: int) -> Numbers | None:
+def _doubted(level: Standing, reported: int | None, read_at: datetime, settled: int, confirmed: int) -> Numbers | None:
     """The level if the reading is not believed: the last trusted number stands and grows old.  None: it is believed."""
     before = level.numbers
     if reported is None or before.reported is None:
         return None
-    # What this reading would settle is gone from an honest number: an inflated one must not hide behind it.
-    rise = trust.rise(max(0, before.reported - settled), reported, level.policy)
+    if reported <= before.reported - settled:
+        return None
+    # It did rise.  It may include every order that upstream took: an inflated number must not hide behind them.
+    rise = _risen(before.reported, reported, confirmed, level.policy)
     if rise is trust.Rise.PLAUSIBLE:
         return None
     since = before.quarantined_at if _is_repeat(level, reported) else None
-    if since and rise is trust.Rise.JUMP and read_at > since and read_at >= since + level.lag:
+    repeated = since and read_at > since and read_at >= since + level.lag
+    if repeated and rise is trust.Rise.JUMP and not level.boasting:
         return None
     return replace(
         before,
@@ -138,6 +144,19 @@ def _doubted(level: Standing, reported: int | None, read_at: datetime, settled: 
         quarantined_reported=reported,
         quarantined_at=since or read_at,
     )
+
+
+def _risen(trusted: int, reported: int, taken: int, policy: trust.Policy) -> trust.Rise:
+    """What upstream's number is, compared with the trusted one less the units that our orders took of it."""
+    return trust.rise(max(min(1, trusted), trusted - taken), reported, policy)
+
+
+def is_hard(numbers: Numbers, policy: trust.Policy) -> bool:
+    """Whether the number in quarantine waits for a person."""
+    waiting = numbers.quarantined_reported
+    if waiting is None or numbers.reported is None:
+        return False
+    return _risen(numbers.reported, waiting, numbers.allocated, policy) is trust.Rise.HARD
 
 
 def _is_repeat(level: Standing, reported: int) -> bool:

@@ -175,3 +175,25 @@ def test_a_person_lets_a_hard_jump_pass():
     numbers = replace(doubting(10, 3).numbers, quarantined_reported=400, quarantined_at=seconds(5))
     after = transitions.by_person(replace(doubting(10), numbers=numbers))
     assert after == Numbers(400, 400, 3, seconds(5))
+
+
+def test_a_rise_within_the_lag_is_measured_against_all_that_was_promised():
+    """Four were there and three are sold, not yet in upstream's number: ten is ten times one, not twice four."""
+    read = transitions.by_reading(doubting(4, 3), 10, seconds(1), [Confirmed(7, 3, NOON)])
+    assert read is not None
+    assert (read.numbers.reported, read.numbers.quarantined_reported) == (4, 10)
+
+
+def test_a_late_number_is_no_rise():
+    read = transitions.by_reading(doubting(40, 30), 40, seconds(1), [Confirmed(7, 30, NOON)])
+    assert read is not None
+    assert (read.numbers.allocated, read.numbers.quarantined_at) == (30, None)
+
+
+@pytest.mark.parametrize(("boasting", "reported"), [(False, 220), (True, 0)])
+def test_no_repeat_is_believed_while_the_supplier_boasts(boasting: bool, reported: int):
+    numbers = replace(doubting(0).numbers, quarantined_reported=220, quarantined_at=NOON)
+    level = replace(doubting(0), numbers=numbers, boasting=boasting)
+    read = transitions.by_reading(level, 220, seconds(60))
+    assert read is not None
+    assert read.numbers.reported == reported

@@ -141,3 +141,18 @@ def test_a_catalogue_that_moves_as_one_is_refused_as_a_whole(supplier, chaos, li
     assert (tuples(supplier), Feed.objects.values().get()) == before
     Supplier.objects.filter(pk=supplier.pk).update(**{setting: None})
     assert run(supplier).status == Snapshot.Status.APPLIED
+
+
+def test_restocking_from_nothing_waits_while_the_supplier_boasts(supplier, chaos):
+    """A rise from 0 is no hard jump; while others are, a repeat of it proves nothing."""
+    chaos.sell(SKU, 7)
+    run(supplier)
+    Supplier.objects.filter(pk=supplier.pk).update(settlement_lag_seconds=0)
+    chaos.restock(SKU, 2)
+    chaos.set(inflation={"k": 10, "skus": "SKU-00000[1-4]"})
+    for _ in range(3):
+        run(supplier)
+    assert told() == (0, 20)
+    chaos.set(profile="calm")
+    run(supplier)
+    assert told() == (2, None)
