@@ -107,8 +107,15 @@ def save_supplier(supplier: DemoSupplier, address: Address) -> None:
             "settlement_lag_seconds": supplier.settlement_lag_seconds,
             "snapshot_interval_seconds": 10,
             "stale_after_seconds": 30,
+            "jump_ratio": None,
         },
     )
+
+
+def doubt_jumps() -> None:
+    """From now on: until the first snapshot, a supplier that starts anew with all its goods is no boaster."""
+    jump_ratio = Supplier._meta.get_field("jump_ratio").get_default()
+    Supplier.objects.filter(slug__in=[supplier.slug for supplier in SUPPLIERS]).update(jump_ratio=jump_ratio)
 
 
 def new_key() -> str:

@@ -15,10 +15,11 @@ from typing import Any, Self
 import requests
 from django.core.management import call_command
 from django.db import connection
+from django.utils import timezone
 
 from inventory.models import Snapshot
 from inventory_project.demo.children import ChildEnded, Children, say
-from inventory_project.demo.seed import SUPPLIERS, Address, seed, write_catalogue
+from inventory_project.demo.seed import SUPPLIERS, Address, doubt_jumps, seed, write_catalogue
 from inventory_project.localstack.processes import free_port
 
 PYTHON = sys.executable
@@ -41,6 +42,7 @@ class Stage:
         metrics.mkdir(parents=True)
         self.children = Children({**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(metrics)}, folder / "logs")
         self.access: dict[str, Any] = {}
+        self.began = timezone.now()
 
     def __enter__(self) -> Self:
         say("Starting suppliers, web, workers and beat …")
@@ -68,6 +70,7 @@ class Stage:
         """Return when the API answers and every supplier's stock is in; then `document` exists."""
         self._wait(self._is_ready, patience, "web")
         self._wait(self._has_stock, patience, "the first snapshot of every supplier")
+        doubt_jumps()
         # The file is whole or not there, and holds a key: only we may read it.
         unfinished = self.document.with_suffix(".new")
         unfinished.touch(mode=0o600)
@@ -118,4 +121,5 @@ class Stage:
 
     def _has_stock(self) -> bool:
         applied = Snapshot.objects.filter(kind=Snapshot.Kind.FULL, status=Snapshot.Status.APPLIED)
+        applied = applied.filter(started_at__gte=self.began)
         return applied.values("supplier").distinct().count() >= len(SUPPLIERS)
