@@ -10,15 +10,18 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+BUSY, PATIENCE = 503, 20  # a 503 says "the same again": so often a client does it
+
 
 @dataclass(slots=True)
 class Result:
-    """latencies: seconds, one for each answer.  statuses: how often each came.  cpu: seconds that this cost."""
+    """latencies: seconds, one for each answer.  statuses: of these.  busy: 503s before them.  cpu: seconds it cost."""
 
     seconds: float = 0.0
     cpu: float = 0.0
     latencies: list[float] = field(default_factory=list)
     statuses: Counter[int] = field(default_factory=Counter)
+    busy: int = 0
 
     @property
     def rate(self) -> float:
@@ -38,16 +41,27 @@ class _Connection:
     socket: socket.socket
     requests: Iterator[bytes]
     asked: float = 0.0
+    request: bytes = b""
     received: bytes = b""
+    refusals: int = 0
 
     def send(self) -> bool:
         """Send the next request; False if there is none."""
         request = next(self.requests, None)
         if request is None:
             return False
-        self.received = b""
+        self.request, self.received, self.refusals = request, b"", 0
         self.asked = time.perf_counter()
         self.socket.sendall(request)
+        return True
+
+    def send_again(self) -> bool:
+        """Ask the same again after a 503, with the same key; False if that was tried often enough."""
+        self.refusals += 1
+        if self.refusals > PATIENCE:
+            return False
+        self.received = b""
+        self.socket.sendall(self.request)
         return True
 
     def receive(self) -> int | None:
@@ -78,6 +92,7 @@ def run(
 ) -> Result:
     """Let `clients` connections send what `requests_of(number)` yields, until the time is over or all is sent.
 
+    A 503 is asked again, and the waiting counts as one; so in the end every outcome is known.
     watch: called with each status and whole answer.
     """
     selector = selectors.DefaultSelector()
@@ -96,6 +111,9 @@ def run(
             connection = key.data
             status = connection.receive()
             if status is None:
+                continue
+            if status == BUSY and connection.send_again():
+                result.busy += 1
                 continue
             now = time.perf_counter()
             result.latencies.append(now - connection.asked)

@@ -186,7 +186,7 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 SKU_LOCK_EXPIRE_SECONDS = 5  # a dead holder blocks its SKU for this long
 SKU_LOCK_ACQUIRE_SECONDS = 2  # whole seconds: python-redis-lock takes 0.5 for "for ever"
 COMBINER_QUEUE = 512  # requests for one SKU that may wait in one process; more are told to come back
-COMBINER_BATCH = 128  # orders in one transaction: holds the SKU for some 30 ms
+COMBINER_BATCH = env.int("COMBINER_BATCH", default=128)  # orders in one transaction: holds the SKU for some 30 ms
 COMBINER_PATIENCE_SECONDS = 3  # waiting to be drained, and again to be answered: less than 8 s together
 ORDERS_REQUIRE_LOCK = env.bool("ORDERS_REQUIRE_LOCK", default=False)
 STOCK_CACHE_SECONDS = 30  # the longest a value may outlive a writer that lost Redis
