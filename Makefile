@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 RUN := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-check test faults faults-small lint e2e bench bench-small study pins clean
+.PHONY: help demo demo-check test faults faults-small lint e2e bench bench-kill bench-small study pins clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ e2e: .venv/local.stamp ## A shop that nobody here wrote: the race for its stock,
 
 bench: .venv/dev.stamp ## Every speed target beside its baseline, the books proved after each step; STEPS='P1 P5' for some
 	@$(RUN) -m inventory_project.localstack bench $(RUN) -m benchmarks $(STEPS)
+
+bench-kill: .venv/dev.stamp ## 10,000 buyers for 1,000 units while web processes are killed: exactly 1,000 sold, no answer lost
+	@$(RUN) -m inventory_project.localstack bench $(RUN) -m benchmarks kill
 
 bench-small: .venv/dev.stamp ## The same in a few seconds a step: fails on wrong results, never on speed
 	@$(RUN) -m inventory_project.localstack bench $(RUN) -m benchmarks --small $(STEPS)

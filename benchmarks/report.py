@@ -11,8 +11,8 @@ BEGIN, END = "<!-- figures: begin, written by make bench -->", "<!-- figures: en
 HEAD = ("id", "what", "target", "measured", "baseline", "ratio", "")
 
 
-def table(figures: Sequence[Figure]) -> str:
-    """A Markdown table."""
+def table(figures: Sequence[Figure], *, judged: bool = True) -> str:
+    """A Markdown table.  judged: against the targets; a small run is too short for that."""
     body = [
         (
             figure.id,
@@ -21,7 +21,7 @@ def table(figures: Sequence[Figure]) -> str:
             _number(figure.measured, figure.unit),
             "" if figure.baseline is None else _number(figure.baseline, figure.unit),
             "" if figure.baseline is None else f"{figure.ratio:.2f}×",
-            "ok" if figure.ok else "**missed**",
+            ("ok" if figure.ok else "**missed**") if judged else "",
         )
         for figure in figures
     ]
@@ -45,8 +45,14 @@ def usage_table(usage: Mapping[str, Mapping[str, float]]) -> str:
     parts = sorted({part for shares in usage.values() for part in shares})
     lines = ["| step | " + " | ".join(parts) + " |", "|---" * (len(parts) + 1) + "|"]
     for step, shares in usage.items():
-        lines.append(f"| {step} | " + " | ".join(f"{100 * shares.get(part, 0):.0f} %" for part in parts) + " |")
+        cells = [_share(part, shares.get(part, 0)) for part in parts]
+        lines.append(f"| {step} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def _share(part: str, value: float) -> str:
+    """Milliseconds of the disk, or a share of all processors."""
+    return f"{value:.2f} ms" if part.startswith("fdatasync") else f"{100 * value:.0f} %"
 
 
 def notes(figures: Sequence[Figure]) -> str:

@@ -88,7 +88,7 @@ class Run:
     def alternate(self, sides: Mapping[str, Callable[[], float]], rounds: int | None = None) -> dict[str, float]:
         """Let the sides of a comparison take turns, for the box is not the same from minute to minute; their medians.
 
-        Unless the run is small, each side is tried once beforehand: connections, prepared statements and caches are there then.
+        Unless the run is small, each side is tried once beforehand, to have connections, statements and caches ready.
         """
         if not self.small:
             for side in sides.values():

@@ -81,14 +81,15 @@ class Web:
         """The process ids of its workers."""
         return box.children_of(self.process.pid)
 
-    def _has_started(self) -> bool:
-        """Whether several connections in a row are answered: the kernel spreads them over the workers."""
-        return all(self._answers() for _ in range(4 * self.workers))
-
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
+        """Whether it takes requests."""
         try:
-            with socket.create_connection(("127.0.0.1", self.port), timeout=10) as client:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=5) as client:
                 client.sendall(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
                 return client.recv(12) == b"HTTP/1.1 200"
         except OSError:
             return False
+
+    def _has_started(self) -> bool:
+        """Whether several connections in a row are answered: the kernel spreads them over the workers."""
+        return all(self.answers() for _ in range(4 * self.workers))

@@ -12,7 +12,7 @@ import redis
 import redis_lock
 from django.conf import settings
 from django.core.cache import cache
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -22,7 +22,8 @@ from inventory.models import Allocation, Effect, Sku, StockLevel, StockMovement
 from orders.models import Order, OrderLine
 from storefronts.endpoints import principal
 
-LOCKS = redis.Redis.from_url(settings.REDIS_URL)
+# Waits for its turn as long as that takes: by default the client gives up after five seconds, with a 500.
+LOCKS = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=None)
 
 
 class PlaceOrder(APIView):
@@ -36,7 +37,8 @@ class PlaceOrder(APIView):
         (line,) = body["lines"]
         fingerprint = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).digest()
         storefront_id = principal(request).storefront_id
-        with redis_lock.Lock(LOCKS, f"plain:{line['sku']}", expire=5):
+        connection.close()  # kept through the wait, the pool's connections would be the limit, and the rest a 500
+        with redis_lock.Lock(LOCKS, f"plain:{line['sku']}", expire=60):
             known = Order.objects.filter(storefront_id=storefront_id, idempotency_key=key).first()
             if known is not None:
                 same = bytes(known.fingerprint) == fingerprint
