@@ -16,7 +16,14 @@ import redis
 
 from benchmarks.peers.oscar import databases
 from benchmarks.peers.oscar.holdfast import Holdfast
-from benchmarks.peers.oscar.launch import NotReady, audit, running_holdfast, wait_for, wait_until_told
+from benchmarks.peers.oscar.launch import (
+    NotReady,
+    audit,
+    running_holdfast,
+    shop_as_supplier,
+    wait_for,
+    wait_until_told,
+)
 from benchmarks.peers.oscar.report import as_json, as_table
 from benchmarks.peers.oscar.results import Ledger, Results, Round, judge
 from benchmarks.peers.oscar.server import Shop, install, running_shop
@@ -111,13 +118,15 @@ def run(stack: LocalStack, servers: dict[str, str]) -> Results:
     """All three kinds of race, and what both sides wrote down."""
     database = databases.recreate(servers["DATABASE_URL"], "holdfast_e2e")
     ours = [*codes("BEHIND"), *codes("BESIDE"), *QUIET]
-    with running_shop(servers["DATABASE_URL"], [IN_TURN, *codes("ALONE"), *ours], stock=STOCK) as shop:
+    stock = dict.fromkeys([IN_TURN, *codes("ALONE"), *ours], STOCK)
+    with running_shop(servers["DATABASE_URL"], stock) as shop:
         say(f"the shop is open at {shop.url}")
         products = product_ids(shop)
         control = race_at_the_shop(shop, products)
         in_turn = buy_in_turn(shop, products[IN_TURN])
         say("starting Holdfast: web, worker, beat")
-        with running_holdfast({**servers, "DATABASE_URL": database}, stack.folder, shop, ours) as holdfast:
+        register = shop_as_supplier(shop, ours)
+        with running_holdfast({**servers, "DATABASE_URL": database}, stack.folder, register, ours) as holdfast:
             say(f"Holdfast has read the shop and sells at {holdfast.url}")
             behind = race_through_holdfast(holdfast)
             beside = race_beside_holdfast(holdfast, shop, products)

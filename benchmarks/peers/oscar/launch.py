@@ -1,4 +1,4 @@
-"""Holdfast in front of the shop, as real processes: web, worker and beat."""
+"""Holdfast as real processes: web, worker and beat."""
 
 import contextlib
 import signal
@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from benchmarks.peers.oscar.holdfast import Holdfast
@@ -15,25 +16,27 @@ from inventory_project.localstack.processes import free_port, spawn, stop_group
 
 PROJECT = Path(__file__).resolve().parents[3]
 READ_SECONDS = 60
+Register = Callable[[Mapping[str, str]], str]
 WEB_PROCESSES, WEB_THREADS, WORKERS = 2, 32, 4
 
 
 class NotReady(Exception):
-    """Holdfast did not start or did not read the shop; its logs are in the folder of the run."""
+    """Holdfast did not start or did not read its supplier; its logs are in the folder of the run."""
 
 
 @contextlib.contextmanager
 def running_holdfast(
-    environment: Mapping[str, str], folder: Path, shop: Shop, codes: Sequence[str]
+    environment: Mapping[str, str], folder: Path, register: Register, codes: Sequence[str]
 ) -> Iterator[Holdfast]:
-    """Holdfast with the shop as its only supplier and a SKU for every code, until the block ends.
+    """Holdfast with every code on offer, until the block ends.
 
     environment: for the settings; its database is empty.  folder: for the processes' logs.
+    register: given that environment, tells Holdfast of its supplier and the codes; returns a storefront's key.
     """
     environment = {**environment, "SUPPLIER_PRIVATE_NETWORKS": "true", "DATABASE_POOL_MAX": str(WEB_THREADS)}
     manage(environment, "migrate")
     port = free_port()
-    holdfast = Holdfast(f"http://127.0.0.1:{port}", _register(environment, shop, codes), environment)
+    holdfast = Holdfast(f"http://127.0.0.1:{port}", register(environment), environment)
     with contextlib.ExitStack() as stack:
         processes = {}
         for name, command in _commands(port, folder).items():
@@ -47,7 +50,7 @@ def running_holdfast(
             return holdfast.sells(codes)
 
         if not wait_for(on_offer, READ_SECONDS):
-            raise NotReady(f"the shop's stock was not on offer after {READ_SECONDS} s; see {folder}/*.log")
+            raise NotReady(f"the stock was not on offer after {READ_SECONDS} s; see {folder}/*.log")
         yield holdfast
 
 
@@ -79,9 +82,17 @@ def manage(environment: Mapping[str, str], *arguments: str, check: bool = True) 
     return done
 
 
-def _register(environment: Mapping[str, str], shop: Shop, codes: Sequence[str]) -> str:
+def shop_as_supplier(shop: Shop, codes: Sequence[str]) -> Register:
+    """Makes the shop Holdfast's only supplier, with a SKU for every code."""
     known = {"SHOP_URL": shop.url, "SHOP_USER": shop.admin_user, "SHOP_PASSWORD": shop.admin_password}
-    command = [sys.executable, "-m", "benchmarks.peers.oscar.register", *codes]
+    return partial(run_registration, "benchmarks.peers.oscar.register", codes, known)
+
+
+def run_registration(
+    module: str, arguments: Sequence[str], known: Mapping[str, str], environment: Mapping[str, str]
+) -> str:
+    """Run a module that writes to Holdfast's database; returns the key that it prints."""
+    command = [sys.executable, "-m", module, *arguments]
     done = subprocess.run(
         command, env={**environment, **known}, cwd=PROJECT, check=True, stdout=subprocess.PIPE, text=True
     )

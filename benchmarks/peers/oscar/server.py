@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,11 +30,13 @@ START_SECONDS = 30
 
 @dataclass(frozen=True)
 class Shop:
-    """A running shop.  url: the root of its API, without a slash at the end."""
+    """A running shop.  url: the root of its API, without a slash at the end.  database: URL of its own."""
 
     url: str
     admin_user: str
     admin_password: str
+    port: int
+    database: str
 
 
 def install() -> Path:
@@ -48,6 +50,12 @@ def install() -> Path:
         subprocess.run([*_installer(venv / "bin" / "python"), "--require-hashes", "-r", requirements], check=True)
         stamp.write_text(digest)
     return venv / "bin"
+
+
+def versions() -> str:
+    """What `install` installs, for the reader."""
+    pins = (HERE / "requirements.in").read_text().split()
+    return ", ".join(pin.replace("==", " ") for pin in pins if pin.startswith(("django-oscar", "Django==")))
 
 
 def _installer(python: Path) -> list[str | Path]:
@@ -95,8 +103,8 @@ def _wait_until_ready(process: subprocess.Popen[bytes], url: str) -> None:
 
 
 @contextlib.contextmanager
-def running_shop(server: str, codes: Sequence[str], *, stock: int) -> Iterator[Shop]:
-    """A fresh shop that has `stock` units of every code, until the block ends.
+def running_shop(server: str, stock: Mapping[str, int]) -> Iterator[Shop]:
+    """A fresh shop that has so many units of every code, until the block ends.
 
     It begins with a database that has sold nothing: its order list cannot be asked by page and would grow with
     every run.  server: URL of any database of a PostgreSQL server on which the shop may create its own.
@@ -105,7 +113,8 @@ def running_shop(server: str, codes: Sequence[str], *, stock: int) -> Iterator[S
     password = secrets.token_urlsafe(16)
     database = databases.recreate(server, "oscar", template=_migrated(programs, server))
     environment = _environment(database, password)
-    subprocess.run([programs / "python", "-m", "shop.seed", str(stock), *codes], env=environment, check=True)
+    goods = [f"{code}={units}" for code, units in stock.items()]
+    subprocess.run([programs / "python", "-m", "shop.seed", *goods], env=environment, check=True)
     with socket.create_server(("127.0.0.1", 0), backlog=64) as listener, (HOME / "shop.log").open("wb") as log:
         # The bound socket itself is handed over: nobody can take the port in between.
         listening = listener.fileno()
@@ -113,7 +122,8 @@ def running_shop(server: str, codes: Sequence[str], *, stock: int) -> Iterator[S
         sizes = ["--workers", str(WORKERS), "--threads", str(THREADS), "--graceful-timeout", "2"]
         process = spawn([*command, *sizes], env=environment, cwd=HERE, pass_fds=[listening], stdout=log, stderr=log)
         try:
-            shop = Shop(f"http://127.0.0.1:{listener.getsockname()[1]}/api", "admin", password)
+            port = listener.getsockname()[1]
+            shop = Shop(f"http://127.0.0.1:{port}/api", "admin", password, port, database)
             _wait_until_ready(process, shop.url)
             yield shop
         finally:

@@ -1,4 +1,4 @@
-"""Fill an empty shop: `python -m shop.seed STOCK CODE…` gives every code a product with that many units."""
+"""Fill an empty shop: `python -m shop.seed CODE=UNITS…` gives every code a product with so many units."""
 
 import os
 import sys
@@ -6,7 +6,7 @@ import sys
 import django
 
 
-def seed(stock: int, codes: list[str]) -> None:
+def seed(stock: dict[str, int]) -> None:
     from django.contrib.auth import get_user_model  # noqa: PLC0415  # importable only after django.setup()
     from oscar.core.loading import get_model  # noqa: PLC0415
 
@@ -21,15 +21,16 @@ def seed(stock: int, codes: list[str]) -> None:
     )
     product_class = get_model("catalogue", "ProductClass").objects.create(name="goods", requires_shipping=False)
     partner = get_model("partner", "Partner").objects.create(name="Warehouse")
-    for code in codes:
+    for code, units in stock.items():
         product = get_model("catalogue", "Product").objects.create(
             upc=code, title=code, product_class=product_class, is_public=True
         )
         get_model("partner", "StockRecord").objects.create(
-            product=product, partner=partner, partner_sku=code, num_in_stock=stock, price="9.90", price_currency="GBP"
+            product=product, partner=partner, partner_sku=code, num_in_stock=units, price="9.90", price_currency="GBP"
         )
 
 
 if __name__ == "__main__":
     django.setup()
-    seed(int(sys.argv[1]), sys.argv[2:])
+    goods = (argument.rpartition("=") for argument in sys.argv[1:])
+    seed({code: int(units) for code, _, units in goods})
