@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 RUN := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-check test faults faults-small lint e2e bench bench-kill bench-small study pins clean
+.PHONY: help demo demo-check test faults faults-small lint e2e bench bench-kill bench-small study bench-peers pins clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ bench-small: .venv/dev.stamp ## The same in a few seconds a step: fails on wrong
 
 study: .venv/dev.stamp ## What each way of keeping stock oversells and refuses, simulated: docs/oversell-study.md, var/study.json
 	@$(RUN) -m benchmarks.oversell
+
+bench-peers: .venv/local.stamp ## A hot SKU at Holdfast, django-oscar-api and Medusa, side by side; ARGS=--small for a quick look
+	@$(RUN) -m benchmarks.peers $(ARGS)
 
 lint: .venv/dev.stamp ## Format, lint, types, import contracts, spelling, migrations, settings, API schema
 	@$(RUN) -m inventory_project.localstack lint .ci/lint

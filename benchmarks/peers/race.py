@@ -11,6 +11,7 @@ from benchmarks.peers.verdict import Race
 from benchmarks.peers.wire import Connection
 
 PRESSES = 3  # who is told neither yes nor no presses again, at every shop alike
+PAUSE_SECONDS = 1.0
 PATIENCE_SECONDS = 300  # a slow shop is slow, not wrong
 
 
@@ -73,7 +74,7 @@ async def _press(buyer: Buyer, connection: Connection) -> Told:
         try:
             answer = await asyncio.wait_for(buyer(connection), PATIENCE_SECONDS)
         except (OSError, EOFError, ValueError):  # no whole answer, or one that is no JSON; TimeoutError is an OSError
-            answer = Answer(FAILED)
+            answer = Answer(FAILED, pause=PAUSE_SECONDS)
         if answer.outcome != FAILED:
             break
         # A server may serve only so many connections at once: who waits holds none.

@@ -1,6 +1,7 @@
 """HTTP for a crowd of buyers in one thread: so small that it costs the box little beside the shops under test."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -39,8 +40,10 @@ class Connection:
 
     async def close(self) -> None:
         if self._streams:
-            self._streams[1].close()
-            self._streams = None
+            writer, self._streams = self._streams[1], None
+            writer.close()
+            with contextlib.suppress(OSError):  # the server may have been first
+                await writer.wait_closed()
 
     async def post(self, path: str, body: Any, headers: Mapping[str, str]) -> Reply:
         """Send JSON.  Raises: OSError, EOFError if there is no whole answer."""
