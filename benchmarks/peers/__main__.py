@@ -94,7 +94,7 @@ def write(
     """Print the tables; put the figures into var/, and those of a full run into docs/."""
     counted = [one for one in races if one.scenario != WARM_UP]
     lines = summarise(counted)
-    summary = tables(wanted, lines, stage.sellers)
+    summary = tables(wanted, lines, {seller.name: seller.title for seller in stage.sellers})
     print(f"\n{summary}\n")
     now = datetime.now(UTC)
     figures = {"finished_at": now.isoformat(timespec="seconds"), "small": small, "box": known, "shops": stage.shops}
@@ -106,7 +106,14 @@ def write(
         return
     rounds = max(one.number for one in counted)
     document = as_document(
-        summary, stage.sellers, known, day=f"{now:%d %B %Y}", rounds=rounds, presses=race.PRESSES, shops=stage.shops
+        summary,
+        stage.sellers,
+        known,
+        day=f"{now:%d %B %Y}",
+        rounds=rounds,
+        presses=race.PRESSES,
+        shops=stage.shops,
+        problems=problems,
     )
     (PROJECT / "docs" / "peers.md").write_text(document)
     print("Written: docs/peers.md")

@@ -81,5 +81,6 @@ async def _press(buyer: Buyer, connection: Connection) -> Told:
         await connection.close()
         if press < PRESSES - 1:
             await asyncio.sleep(answer.pause)
+    told = Told(answer, time.perf_counter() - began)
     await connection.close()  # the next in line may be waiting for it
-    return Told(answer, time.perf_counter() - began)
+    return told

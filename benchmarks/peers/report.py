@@ -68,9 +68,8 @@ def as_table(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([line(HEAD), rule, *map(line, rows)])
 
 
-def tables(scenarios: Sequence[Scenario], lines: Sequence[Line], sellers: Sequence[Seller]) -> str:
-    """One table for each scenario."""
-    titles = {seller.name: seller.title for seller in sellers}
+def tables(scenarios: Sequence[Scenario], lines: Sequence[Line], titles: Mapping[str, str]) -> str:
+    """One table for each scenario.  titles: of the shops, by name."""
     parts = []
     for scenario in scenarios:
         rows = [row(line, titles[line.seller]) for line in lines if line.scenario == scenario.name]
@@ -92,6 +91,8 @@ order book says, whichever is more. *Falsely* refused: told "sold out" while a u
 neither an order nor a refusal after {presses} presses. *Counters* are right when the shop's stock counter, its order
 book and what its buyers were told agree on every SKU. Orders/s: orders taken, from the start until the last buyer has
 an answer; where nearly everybody is refused, look at answers/s.
+
+{verdict}
 
 ## What a purchase is
 
@@ -115,10 +116,12 @@ scarce stock, not how good a shop it is.
 def as_document(
     summary: str, sellers: Sequence[Seller], box: Mapping[str, str], *, day: str, rounds: int, presses: int,
     shops: Mapping[str, str],
+    problems: Sequence[str],
 ) -> str:  # fmt: skip
     """docs/peers.md."""
     return DOCUMENT.format(
         tables=summary,
+        verdict=_of_holdfast(problems),
         purchases="\n".join(f"- **{seller.title}**: {seller.how}." for seller in sellers),
         shops="\n".join(f"- **{name}**: {what}." for name, what in shops.items()),
         day=day,
@@ -126,6 +129,13 @@ def as_document(
         presses=presses,
         **box,
     )
+
+
+def _of_holdfast(problems: Sequence[str]) -> str:
+    """Whether the run passed; a run that did not is published as well."""
+    if not problems:
+        return "Holdfast did nothing wrong in this run; its ledger and its supplier's agree with its buyers."
+    return "**This run failed.** What Holdfast did wrong in it:\n\n" + "\n".join(f"- {one}" for one in problems)
 
 
 def as_json(races: Sequence[Race], lines: Sequence[Line], problems: Sequence[str]) -> dict[str, Any]:

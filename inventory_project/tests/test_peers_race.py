@@ -25,10 +25,10 @@ def answer(status, body, *headers):
 async def serving(reply):
     """A server that answers the n-th request with `reply(n)`; an answer of None ends the connection."""
     asked = iter(range(1, 1_000))
-    handlers = set()
+    handlers: list[asyncio.Task] = []
 
     async def serve(reader, writer):
-        handlers.add(asyncio.current_task())
+        handlers.extend(filter(None, [asyncio.current_task()]))
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
@@ -51,7 +51,7 @@ async def serving(reply):
 class Shop:
     """A seller whose answers are the server's: 200 sold, 409 refused, anything else neither."""
 
-    name, sells_baskets = "shop", True
+    name, title, how, sells_baskets = "shop", "Shop", "one call", True
 
     def __init__(self, port):
         self.port, self.sold = port, 0

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.peers.report import as_json, row, tables, verdict
+from benchmarks.peers.report import as_document, as_json, row, tables, verdict
 from benchmarks.peers.scenarios import scenarios
 from benchmarks.peers.verdict import Book, Race, judge, summarise
 
@@ -100,14 +100,21 @@ def test_baskets_of_two_skus_are_bought_in_opposite_order():
 
 
 def test_the_figures_can_be_read_by_people_and_programs():
-    class Shop:
-        name, title = "holdfast", "Holdfast"
-
     few = next(scenario for scenario in scenarios(small=False) if scenario.name == "few")
     lines = summarise([GOOD])
-    assert "50 buyers, 10 units" in (text := tables([few], lines, [Shop]))
+    assert "50 buyers, 10 units" in (text := tables([few], lines, {"holdfast": "Holdfast"}))
     assert "| Holdfast | " in text
     figures = as_json([GOOD], lines, [])
     assert figures["as_promised"]
     assert figures["summary"][0]["right"]
     assert figures["rounds"][0]["books"] == {"A": {"counted": 10, "ordered": 10}}
+
+
+def test_a_run_that_failed_says_so_in_what_is_published():
+    def published(problems):
+        box = dict.fromkeys(["processor", "system", "python", "postgresql", "load_before"], "?")
+        return as_document("", [], box, day="today", rounds=3, presses=3, shops={}, problems=problems)
+
+    assert "This run failed" in (failed := published(["A: oversold by 1"]))
+    assert "- A: oversold by 1" in failed
+    assert "This run failed" not in published([])
