@@ -76,12 +76,15 @@ def main() -> int:
     rounds = options.rounds or (1 if options.small else ROUNDS)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does, with nothing left behind
     wanted = scenarios(small=options.small)
+    used = box.used_by_others()
+    if used > box.QUIET:
+        say(f"others use {used:.0%} of this box: the speeds of this run mean little, and docs/peers.md stays as it is")
     with running_stage(lambda seller: stock(wanted, rounds, seller), say) as stage:
-        known = box.describe(stage.database_url)
+        known = box.describe(stage.database_url, used)
         races = asyncio.run(run(stage, wanted, rounds))
         say("checking Holdfast's ledger and its supplier's")
         problems = check(stage, races)
-    write(stage, wanted, races, problems, known, small=options.small)
+    write(stage, wanted, races, problems, known, publish=not options.small and used <= box.QUIET)
     for problem in problems:
         print(f"WRONG: {problem}")
     return 1 if problems else 0
@@ -89,20 +92,25 @@ def main() -> int:
 
 def write(
     stage: Stage, wanted: Sequence[Scenario], races: Sequence[Race], problems: Sequence[str], known: dict[str, str],
-    *, small: bool,
+    *, publish: bool,
 ) -> None:  # fmt: skip
-    """Print the tables; put the figures into var/, and those of a full run into docs/."""
+    """Print the tables; put the figures into var/, and those of a full run on a quiet box into docs/."""
     counted = [one for one in races if one.scenario != WARM_UP]
     lines = summarise(counted)
     summary = tables(wanted, lines, {seller.name: seller.title for seller in stage.sellers})
     print(f"\n{summary}\n")
     now = datetime.now(UTC)
-    figures = {"finished_at": now.isoformat(timespec="seconds"), "small": small, "box": known, "shops": stage.shops}
+    figures = {
+        "finished_at": now.isoformat(timespec="seconds"),
+        "published": publish,
+        "box": known,
+        "shops": stage.shops,
+    }
     path = PROJECT / "var" / "bench-peers.json"
     path.write_text(json.dumps({**figures, **as_json(counted, lines, problems)}, indent=2) + "\n")
     print(f"Figures: {path}")
     complete = any(seller.name == Checkout.name for seller in stage.sellers)
-    if small or not complete:
+    if not (publish and complete):
         return
     rounds = max(one.number for one in counted)
     document = as_document(

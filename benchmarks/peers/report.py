@@ -107,9 +107,9 @@ Holdfast, the same cart at Medusa, the same basket at django-oscar-api, the same
 
 {shops}
 
-The box: {processor}, {system}, Python {python}; load average {load_before} before the first race, the starting of all
-shops included. These shops do more than Holdfast: prices, taxes, payments, customers. A figure here says how each sells
-scarce stock, not how good a shop it is.
+The box: {processor}, {system}, Python {python}; others used {used_by_others} of it before the start.
+These shops do more than Holdfast: prices, taxes, payments, customers. A figure here says how each sells scarce stock,
+not how good a shop it is.
 """
 
 

@@ -25,7 +25,7 @@ def answer(status, body, *headers):
 async def serving(reply):
     """A server that answers the n-th request with `reply(n)`; an answer of None ends the connection."""
     asked = iter(range(1, 1_000))
-    handlers: list[asyncio.Task] = []
+    handlers: list[asyncio.Task[None]] = []
 
     async def serve(reader, writer):
         handlers.extend(filter(None, [asyncio.current_task()]))

@@ -112,7 +112,7 @@ def test_the_figures_can_be_read_by_people_and_programs():
 
 def test_a_run_that_failed_says_so_in_what_is_published():
     def published(problems):
-        box = dict.fromkeys(["processor", "system", "python", "postgresql", "load_before"], "?")
+        box = dict.fromkeys(["processor", "system", "python", "postgresql", "used_by_others"], "?")
         return as_document("", [], box, day="today", rounds=3, presses=3, shops={}, problems=problems)
 
     assert "This run failed" in (failed := published(["A: oversold by 1"]))
