@@ -64,7 +64,7 @@ def as_table(rows: Sequence[Sequence[str]]) -> str:
         padded += [cell.rjust(width) for cell, width in zip(cells[1:], widths[1:], strict=True)]
         return "| " + " | ".join(padded) + " |"
 
-    rule = "|-" + "-" * widths[0] + "|" + "|".join("-" * (width + 1) + ":" for width in widths[1:]) + "|"
+    rule = "|" + "-" * (widths[0] + 2) + "|" + "|".join("-" * (width + 1) + ":" for width in widths[1:]) + "|"
     return "\n".join([line(HEAD), rule, *map(line, rows)])
 
 
