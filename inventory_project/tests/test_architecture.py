@@ -97,13 +97,13 @@ def packages_imported(source: str) -> set[str]:
 
 
 def test_one_module_takes_redis_locks():
-    """Tests may: they hold a lock to see others wait for it."""
+    """Tests may: they hold a lock to see others wait for it; the plain view of the benchmarks is a design of its own."""
     takers = {
         name_of(path)
         for path in MODULES
         if "tests" not in path.parts and "redis_lock" in packages_imported(path.read_text())
     }
-    assert takers == {"inventory/locks.py"}
+    assert takers == {"inventory/locks.py", "benchmarks/plain/views.py"}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
