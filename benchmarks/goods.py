@@ -6,6 +6,7 @@ from django.db import connection, transaction
 
 from inventory import ledger
 from inventory.ledger import Origin
+from inventory.models import Offer
 from storefronts.models import ApiKey, Storefront
 from suppliers.models import Supplier
 
@@ -26,6 +27,22 @@ def supplier() -> Supplier:
         slug=NAME, defaults={"name": "Benchmark", "stale_after_seconds": 86_400, "expire_after_seconds": 864_000}
     )
     return found
+
+
+def add_skus(codes: Sequence[str]) -> None:
+    """New SKUs that nothing is sold of yet."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO inventory_sku (code, name, active, stop_selling, splittable, safety_stock,"
+            "  low_stock_threshold, version, created_at)"
+            " SELECT code, '', true, false, true, 0, 5, 1, now() FROM unnest(%s::text[]) AS code",
+            [list(codes)],
+        )
+
+
+def are_sold(codes: Sequence[str]) -> bool:
+    """Whether each of these SKUs has an offer."""
+    return Offer.objects.filter(sku__code__in=codes).count() >= len(codes)
 
 
 def add(prefix: str, count: int = 1, units: int = PLENTY) -> Sequence[str]:
