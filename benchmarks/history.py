@@ -120,6 +120,13 @@ def add_orders(url: str, prefix: str, skus: int, orders: int) -> None:
     _tidy(url)
 
 
+def allocated(url: str) -> int:
+    """Units that are promised in this database."""
+    with psycopg.connect(url) as connection:
+        row = connection.execute("SELECT sum(allocated) FROM inventory_stocklevel").fetchone()
+        return int(row[0]) if row else 0
+
+
 def _unchecked(connection: "psycopg.Connection[tuple[object, ...]]") -> None:
     connection.execute("SET LOCAL session_replication_role = replica")  # no triggers: the rows are right as they are
     connection.execute("SET LOCAL statement_timeout = 0")

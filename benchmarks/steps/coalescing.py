@@ -31,6 +31,7 @@ from suppliers.simulator.running import RunningChaosSupplier, running_chaos_supp
 
 READING = ("base_url", "auth", "limits", "errors", "list", "fetch")
 SLUG, SKUS, CLIENTS = "bench-coalescing", 100, 16
+STOCK = 5_000  # more than is ordered, and little enough to be believed
 
 
 @contextmanager
@@ -64,7 +65,7 @@ def coalescing(run: Run) -> Iterator[Figure]:
     """Orders over a hundred SKUs, with a worker that reads them at the supplier."""
     number = 1_600 if run.small else 10_000
     codes = [f"P12-{sku}" for sku in range(1, SKUS + 1)]
-    items = [Item(code, code, "main", goods.PLENTY) for code in codes]
+    items = [Item(code, code, "main", STOCK) for code in codes]
     goods.add_skus(codes)
     # What earlier steps left undone is nobody's business here: no worker was there.
     Effect.objects.all().delete()

@@ -40,6 +40,9 @@ def growth(run: Run) -> Iterator[Figure]:
             ratios[f"{size:,} SKUs"] = _compare(run, webs, size)
         history.add_orders(large, "L", sizes[-1], sizes[-1])
         ratios["as many past orders"] = _compare(run, webs, sizes[-1])
+    promised = sum(units for code, units in run.sold.items() if code in _spread("S", SMALLEST))
+    if (booked := history.allocated(small)) != promised:
+        run.wrong(f"the small database: {promised} units answered, {booked} allocated")
     for what in ("orders", "reads"):
         worst = max(ratios, key=lambda point: ratios[point][what])
         told = ", ".join(f"{point} {ratio[what]:.2f}×" for point, ratio in ratios.items())
