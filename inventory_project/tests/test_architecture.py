@@ -97,7 +97,7 @@ def packages_imported(source: str) -> set[str]:
 
 
 def test_one_module_takes_redis_locks():
-    """Tests may: they hold a lock to see others wait for it; the plain view of the benchmarks is a design of its own."""
+    """Tests may: they hold a lock to see others wait for it.  The plain view of the benchmarks is its own design."""
     takers = {
         name_of(path)
         for path in MODULES
