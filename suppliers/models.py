@@ -61,8 +61,6 @@ class Supplier(models.Model):
         decimal_places=2,
         null=True,
         blank=True,
-        default=Decimal(10),
-        db_default=Decimal(10),
         help_text="So many times or more waits for a person. Empty: one repeat, a settlement lag later, is enough.",
         validators=[MinValueValidator(Decimal(1))],
     )

@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='historicalsupplier',
             name='hard_jump_ratio',
-            field=models.DecimalField(blank=True, db_default=Decimal('10'), decimal_places=2, default=Decimal('10'), help_text='So many times or more waits for a person. Empty: one repeat, a settlement lag later, is enough.', max_digits=6, null=True, validators=[django.core.validators.MinValueValidator(Decimal('1'))]),
+            field=models.DecimalField(blank=True, decimal_places=2, help_text='So many times or more waits for a person. Empty: one repeat, a settlement lag later, is enough.', max_digits=6, null=True, validators=[django.core.validators.MinValueValidator(Decimal('1'))]),
         ),
         migrations.AddField(
             model_name='historicalsupplier',
@@ -50,7 +50,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='supplier',
             name='hard_jump_ratio',
-            field=models.DecimalField(blank=True, db_default=Decimal('10'), decimal_places=2, default=Decimal('10'), help_text='So many times or more waits for a person. Empty: one repeat, a settlement lag later, is enough.', max_digits=6, null=True, validators=[django.core.validators.MinValueValidator(Decimal('1'))]),
+            field=models.DecimalField(blank=True, decimal_places=2, help_text='So many times or more waits for a person. Empty: one repeat, a settlement lag later, is enough.', max_digits=6, null=True, validators=[django.core.validators.MinValueValidator(Decimal('1'))]),
         ),
         migrations.AddField(
             model_name='supplier',

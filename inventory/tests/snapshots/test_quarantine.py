@@ -58,7 +58,7 @@ def test_a_direct_read_is_doubted_too_and_closes_its_work(supplier, level):
 
 
 def test_a_hard_jump_waits_for_a_person_however_often_it_is_said(supplier, level):
-    Supplier.objects.update(settlement_lag_seconds=0)
+    Supplier.objects.update(settlement_lag_seconds=0, hard_jump_ratio=10)
     for _ in range(3):
         run(supplier)
     assert told() == (7, 70)
@@ -147,7 +147,7 @@ def test_restocking_from_nothing_waits_while_the_supplier_boasts(supplier, chaos
     """A rise from 0 is no hard jump; while others are, a repeat of it proves nothing."""
     chaos.sell(SKU, 7)
     run(supplier)
-    Supplier.objects.filter(pk=supplier.pk).update(settlement_lag_seconds=0)
+    Supplier.objects.filter(pk=supplier.pk).update(settlement_lag_seconds=0, hard_jump_ratio=10)
     chaos.restock(SKU, 2)
     chaos.set(inflation={"k": 10, "skus": "SKU-00000[1-4]"})
     for _ in range(3):
