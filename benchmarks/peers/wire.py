@@ -57,7 +57,8 @@ class Connection:
         except (ConnectionResetError, BrokenPipeError, asyncio.IncompleteReadError) as error:
             await self.close()
             # An idle connection may be closed under our hands; then no byte came, and nothing was asked.
-            if fresh or getattr(error, "partial", b""):
+            partial = error.partial if isinstance(error, asyncio.IncompleteReadError) else b""
+            if fresh or partial:
                 raise
             return await self._exchange(request)
 
