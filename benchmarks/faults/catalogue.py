@@ -19,7 +19,7 @@ HERD = [f"HERD-{number:03}" for number in range(1, HERDS + 1)]
 STOCK = {
     **dict.fromkeys(PLENTY, 1_000_000),
     **dict.fromkeys(HOT, 1_000_000),
-    **{sku: 10 + 3 * at for at, sku in enumerate(SCARCE)},
+    **{sku: 4 + at for at, sku in enumerate(SCARCE)},
     **dict.fromkeys(HERD, 1),
 }
 CATALOGUE = [{"sku": sku, "stock": units} for sku, units in STOCK.items()]
@@ -31,7 +31,7 @@ def next_order(chance: random.Random) -> dict[str, int]:
     Most want what is scarce and soon sold out: it is there that a unit could be sold twice or refused falsely, and
     orders that are placed have to be told to the supplier one by one.
     """
-    kind = chance.choices(("scarce", "hot", "plenty", "basket"), (80, 8, 6, 6))[0]
+    kind = chance.choices(("scarce", "hot", "plenty", "basket"), (88, 5, 4, 3))[0]
     if kind == "basket":
         goods = chance.sample([*PLENTY, *HOT, *SCARCE], k=chance.choice((2, 3, 4)))
         return {sku: chance.choice((1, 2)) for sku in goods}

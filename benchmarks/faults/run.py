@@ -26,7 +26,7 @@ from inventory_project.demo.proof import GREEN, RED, Findings
 PROGRESS_SECONDS = 10.0  # after a fault has healed, every web process sells again within this
 # After the last fault nothing is left to do within this: what a killed worker had claimed is free after 60.
 EFFECTS_SECONDS = 90.0
-PAUSE_SECONDS = 0.1  # between two orders of a buyer
+PAUSE_SECONDS = 0.2  # between two orders of a buyer
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +117,8 @@ def drain(world: World, patience: float) -> list[str]:
         world.supervise()
         time.sleep(0.5)
     seconds = time.monotonic() - began
+    if left:
+        world.ask_for_stacks("worker")
     say(f"{datetime.now(UTC):%H:%M:%S}  {len(left)} things left to do {seconds:.1f} s after the last buyer went")
     return left
 

@@ -142,6 +142,11 @@ class World:
             wait_for(lambda: self.answers(web), 60, name)
             self._mark_up(name)
 
+    def ask_for_stacks(self, name: str) -> None:
+        """Have a Celery process write to its log where each of its threads is."""
+        os.kill(self.pid(name), signal.SIGUSR1)
+        time.sleep(1)
+
     def pid(self, name: str) -> int:
         return self._running[name].process.pid
 
