@@ -11,14 +11,14 @@ from suppliers.simulator.configuration import rest_config
 SUPPLIER = "depot"
 SETTLEMENT_LAG = 2  # seconds
 HERDS = 200
+MUCH = 9_000  # below the numbers that are taken for "declared, not counted"
 
 PLENTY = [f"PLENTY-{number:02}" for number in range(1, 13)]
 HOT = ["HOT-1", "HOT-2"]
 SCARCE = [f"SCARCE-{number:02}" for number in range(1, 31)]
 HERD = [f"HERD-{number:03}" for number in range(1, HERDS + 1)]
 STOCK = {
-    **dict.fromkeys(PLENTY, 1_000_000),
-    **dict.fromkeys(HOT, 1_000_000),
+    **dict.fromkeys([*PLENTY, *HOT], MUCH),
     **{sku: 4 + at for at, sku in enumerate(SCARCE)},
     **dict.fromkeys(HERD, 1),
 }
