@@ -9,6 +9,8 @@ from django.db import connection
 
 from inventory import sql
 
+_YOUNG_SECONDS = 5  # longer than most claims are worked on
+
 
 @dataclass(frozen=True, slots=True)
 class Due:
@@ -63,13 +65,17 @@ def claim(kind: str, supplier_id: int | None, *, limit: int = 500) -> list[Claim
 
 
 def claims_under_way(kind: str, supplier_id: int | None) -> int:
-    """How many claims of one lane somebody works on now, each of one effect or many."""
+    """How many claims of one lane somebody works on now, each of one effect or many.
+
+    Only young claims: an older one is slow work, or that of a worker that is gone, and neither may keep the whole
+    lane waiting until its lease ends.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             # What was claimed together ends together.
             "SELECT count(DISTINCT leased_until) FROM inventory_effect WHERE done_at IS NULL AND kind = %s"
-            " AND supplier_id IS NOT DISTINCT FROM %s AND leased_until >= now()",
-            [kind, supplier_id],
+            " AND supplier_id IS NOT DISTINCT FROM %s AND leased_until >= now() + %s * interval '1 second'",
+            [kind, supplier_id, settings.EFFECT_LEASE_SECONDS - _YOUNG_SECONDS],
         )
         return int(cursor.fetchone()[0])
 

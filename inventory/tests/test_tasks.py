@@ -5,6 +5,7 @@ import json
 import os
 import threading
 import time
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ import redis
 from celery import current_app
 from django.conf import settings as django_settings
 from django.db import connection
+from django.db.models import F
 
 from inventory import availability, bell, effects, lanes, tasks
 from inventory.bell import PAUSE_SECONDS, Bell, unheard
@@ -209,6 +211,16 @@ def test_a_lane_occupies_no_more_workers_than_it_may(make_level):
     effects.close([effect.id for effect in others.pop()])
     tasks.drain("invalidate", None)
     assert Effect.objects.filter(done_at=None).count() == 1  # the one that another worker still has
+
+
+def test_claims_of_workers_that_are_gone_do_not_close_the_lane(make_level):
+    for number in range(4):
+        Effect.objects.create(kind="invalidate", target=f"SKU-{number}")
+    for _ in range(lanes.DRAINS_AT_ONCE):
+        effects.claim("invalidate", None, limit=1)
+    Effect.objects.exclude(leased_until=None).update(leased_until=F("leased_until") - timedelta(seconds=10))
+    tasks.drain("invalidate", None)
+    assert Effect.objects.filter(done_at=None).count() == lanes.DRAINS_AT_ONCE  # theirs, until the leases end
 
 
 def test_a_lane_that_is_rung_all_the_time_is_published_a_few_times_a_second(messages):
