@@ -177,7 +177,6 @@ def test_another_buffer_makes_the_numbers_be_counted_anew(admin_client, make_lev
         "sentinel_cap",
         "jump_units",
         "jump_ratio",
-        "hard_jump_ratio",
         "settlement_lag_seconds",
         "stale_after_seconds",
         "snapshot_interval_seconds",

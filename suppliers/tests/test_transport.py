@@ -62,7 +62,6 @@ def test_a_drip_ends_on_a_kept_connection_too():
         return upstream.drip(b"") if request.path == "/slow" else reply({}).replace(b"Connection: close\r\n", b"")
 
     with running_upstream(answer) as upstream, new_session() as session:
-        # The handler closes after one request; keeping open is what `drip` does for the second.
         exchange(session, Request("GET", upstream.url + "/quick"), SMALL, Deadline(5))
         with pytest.raises(UpstreamTimeout):
             exchange(session, Request("GET", upstream.url + "/slow"), SMALL, Deadline(0.6))

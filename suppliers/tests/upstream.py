@@ -85,19 +85,25 @@ def always(answer: bytes | Write) -> Callable[[Seen], bytes | Write]:
 
 class Handler(socketserver.StreamRequestHandler):
     def handle(self) -> None:
+        while self._answer():
+            pass
+
+    def _answer(self) -> bool:
+        """Answer one request; whether the connection is kept for another."""
         upstream: Upstream = self.server.upstream  # type: ignore[attr-defined]
         request = self._read()
         if request is None:
-            return
+            return False
         upstream.seen.append(request)
         answer = upstream.answer(request)
         try:
             if isinstance(answer, bytes):
                 self.connection.sendall(answer)
-            else:
-                answer(self.connection)
+                return b"Connection: close" not in answer
+            answer(self.connection)
         except OSError:
-            return  # the client had enough
+            pass  # the client had enough
+        return False
 
     def _read(self) -> Seen | None:
         first = self.rfile.readline().decode("latin-1").split()
