@@ -99,7 +99,7 @@ class Handler(socketserver.StreamRequestHandler):
         try:
             if isinstance(answer, bytes):
                 self.connection.sendall(answer)
-                return b"Connection: close" not in answer
+                return b"Connection: keep-alive" in answer
             answer(self.connection)
         except OSError:
             pass  # the client had enough
