@@ -22,7 +22,7 @@ from orders.models import Order
 PROCESSES, BUYERS_AT_ONCE = 3, 48
 KILL_SECONDS = 1.0
 # Buyers come in waves as long as there is stock, so that the sale is long enough to be killed often.
-WAVE_SECONDS = 0.5
+WAVES, WAVE_SECONDS = 40, 0.25
 PATIENCE_SECONDS = 120  # for one buyer; who is not told by then is a wrong result
 
 
@@ -132,7 +132,7 @@ def _sell(run: Run, sale: Sale, webs: Sequence[Web], buyers: Sequence[str], unit
     threads = [threading.Thread(target=sale.serve) for _ in range(BUYERS_AT_ONCE)]
     for thread in threads:
         thread.start()
-    coming, wave = list(buyers), max(5, units // 20)
+    coming, wave = list(buyers), units // WAVES
     chance, kill_at = random.Random(7), time.monotonic() + KILL_SECONDS / 2
     try:
         # From this thread alone: a server dies with the thread that started it.
@@ -144,16 +144,21 @@ def _sell(run: Run, sale: Sale, webs: Sequence[Web], buyers: Sequence[str], unit
                 sale.over.set()
             if time.monotonic() >= kill_at:
                 _kill_one(sale, [web for web in webs if web.answers()], chance)
-                kill_at += KILL_SECONDS
-            time.sleep(WAVE_SECONDS / 2)
+                kill_at = time.monotonic() + KILL_SECONDS
+                told = sale.ledger
+                run.say(f"{len(told.placed):,} placed, {len(told.refused):,} refused, {told.kills} kills")
+            time.sleep(WAVE_SECONDS)
     finally:
         sale.over.set()
     run.say(f"{sale.ledger.kills} kills, {sale.ledger.kills_in_sale} before the first refusal")
 
 
 def _kill_one(sale: Sale, alive: Sequence[Web], chance: random.Random) -> None:
-    """SIGKILL one that works, and start it again at the same port at once: buyers find it gone meanwhile."""
-    if not alive:
+    """SIGKILL one that works, and start it again at the same port at once: buyers find it gone meanwhile.
+
+    alive: the last of them is left to work until another has started, or the sale would not go on.
+    """
+    if len(alive) <= 1:
         return
     sale.ledger.kills += 1
     sale.ledger.kills_in_sale += not sale.ledger.refused
