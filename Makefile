@@ -59,11 +59,13 @@ clean: ## Remove what runs have left behind: var/ and caches (not .venv)
 		|| { echo "Python 3.11 or newer is needed; say where: make PYTHON=/path/to/python3.11"; exit 1; }
 	@$(PYTHON) -m venv .venv >/dev/null 2>&1 || $(PYTHON) -m venv --clear --without-pip .venv
 
+# --no-deps: the pins are whole, and pip before 23.3 takes a newer `coverage` for the pinned one where another package asks
+# for `coverage[toml]`, and then refuses it for want of a hash.
 define install
 	@echo "Installing $(1) …"
-	@if command -v uv >/dev/null; then uv pip install --quiet --python $(RUN) $(1); \
-	elif $(RUN) -m pip --version >/dev/null 2>&1; then $(RUN) -m pip install --quiet --disable-pip-version-check $(1); \
-	else $(PYTHON) -m pip --python $(RUN) install --quiet --disable-pip-version-check $(1); fi
+	@if command -v uv >/dev/null; then uv pip install --quiet --no-deps --python $(RUN) $(1); \
+	elif $(RUN) -m pip --version >/dev/null 2>&1; then $(RUN) -m pip install --quiet --no-deps --disable-pip-version-check $(1); \
+	else $(PYTHON) -m pip --python $(RUN) install --quiet --no-deps --disable-pip-version-check $(1); fi
 	@touch $@
 endef
 
