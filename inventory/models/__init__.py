@@ -1,0 +1,18 @@
+"""What we may promise: SKUs, upstream rows, promises, and the ledger of every change."""
+
+from inventory.models.goods import SKU_PATTERN, Feed, Offer, Sku, StockLevel
+from inventory.models.promises import Allocation, StockMovement
+from inventory.models.runs import Discrepancy, Effect, Snapshot
+
+__all__ = [
+    "SKU_PATTERN",
+    "Allocation",
+    "Discrepancy",
+    "Effect",
+    "Feed",
+    "Offer",
+    "Sku",
+    "Snapshot",
+    "StockLevel",
+    "StockMovement",
+]

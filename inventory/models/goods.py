@@ -1,0 +1,159 @@
+"""What the merchant sells, and from which upstream rows."""
+
+import pgtrigger
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models import Q
+from simple_history.models import HistoricalRecords
+
+from suppliers.models import Supplier
+
+SKU_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+
+
+class Sku(models.Model):
+    """What the merchant sells.
+
+    version rises with every commit that changes the SKU's available, and is never reused.
+    """
+
+    code = models.CharField(
+        max_length=64,
+        unique=True,
+        validators=[RegexValidator(rf"^{SKU_PATTERN}\Z", "Letters, digits, '.', '_' and '-', 64 at most.")],
+    )
+    name = models.CharField(max_length=200, blank=True)
+    active = models.BooleanField(default=True, help_text="Off: the API does not know it.")
+    stop_selling = models.BooleanField(default=False, help_text="Shown with 0 available while this is on.")
+    splittable = models.BooleanField(default=True, help_text="One order line may be served by several suppliers.")
+    safety_stock = models.PositiveIntegerField(default=0, help_text="Units never offered, over all suppliers.")
+    low_stock_threshold = models.PositiveIntegerField(default=5, help_text="At or below it the status is low_stock.")
+    version = models.BigIntegerField(default=1, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    history = HistoricalRecords(excluded_fields=["version"])
+
+    class Meta:
+        verbose_name = "SKU"
+        ordering = ["code"]
+        constraints = [models.CheckConstraint(condition=Q(code__regex=rf"^{SKU_PATTERN}$"), name="sku_code")]
+        triggers = [
+            # Whoever edits a column that the available number depends on, by whatever way, makes a new version.
+            pgtrigger.Trigger(
+                name="version_of_policy",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Condition(
+                    "OLD.active IS DISTINCT FROM NEW.active"
+                    " OR OLD.stop_selling IS DISTINCT FROM NEW.stop_selling"
+                    " OR OLD.splittable IS DISTINCT FROM NEW.splittable"
+                    " OR OLD.safety_stock IS DISTINCT FROM NEW.safety_stock"
+                    " OR OLD.low_stock_threshold IS DISTINCT FROM NEW.low_stock_threshold"
+                ),
+                func="NEW.version = OLD.version + 1; RETURN NEW;",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.code
+
+    def save(self, **kwargs: object) -> None:
+        """Save what people edit: `version` belongs to the stock writers, and a form may be minutes old."""
+        if self.pk and not self._state.adding and kwargs.get("update_fields") is None:
+            kwargs["update_fields"] = [
+                field.name for field in self._meta.concrete_fields if field.name not in ("id", "version")
+            ]
+        super().save(**kwargs)  # type: ignore[arg-type]
+
+
+class StockLevel(models.Model):
+    """One upstream row.  Columns of quantity are whole units; who may write which is in docs/architecture.md."""
+
+    supplier = models.ForeignKey(Supplier, on_delete=models.PROTECT, related_name="levels", db_index=False)
+    external_id = models.CharField(max_length=200)
+    location = models.CharField(max_length=100, blank=True, default="")
+    code = models.CharField(max_length=200, blank=True, help_text="The SKU code that upstream gives this row.")
+    reported = models.IntegerField(null=True, blank=True, help_text="Empty: not counted, which is not 0.")
+    components = models.JSONField(default=dict, blank=True)
+    flags = models.JSONField(default=list, blank=True)
+    # How new `reported` can be at best; a full snapshot that found the row unchanged moves Feed.complete_as_of instead.
+    read_at = models.DateTimeField(null=True, blank=True)
+    sellable = models.PositiveIntegerField(default=0)
+    allocated = models.PositiveIntegerField(default=0)
+    version = models.BigIntegerField(default=0)
+    misses = models.PositiveSmallIntegerField(default=0, help_text="Complete snapshots in a row without this row.")
+    # After a rejection for lack of stock: the level is not believed above this until the hold has passed.
+    rejection_cap = models.PositiveIntegerField(null=True, blank=True)
+    rejections = models.PositiveSmallIntegerField(default=0)
+    capped_until = models.DateTimeField(null=True, blank=True)
+    # A number that rose too much to be believed; `reported` is the last trusted one, whose age is then its own.
+    quarantined_reported = models.IntegerField(null=True, blank=True)
+    quarantined_at = models.DateTimeField(
+        null=True, blank=True, help_text="How new the first of the readings that say so can be at best."
+    )
+
+    class Meta:
+        ordering = ["supplier", "external_id", "location"]
+        constraints = [
+            models.UniqueConstraint(fields=["supplier", "external_id", "location"], name="level_upstream_row"),
+            models.CheckConstraint(condition=Q(version__gte=0), name="level_version"),
+            models.CheckConstraint(
+                condition=Q(quarantined_at__isnull=True, quarantined_reported__isnull=True)
+                | Q(quarantined_at__isnull=False, quarantined_reported__isnull=False),
+                name="level_quarantine",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["supplier", "code"], name="level_code"),
+            models.Index(fields=["supplier"], condition=Q(misses__gt=0), name="level_missing"),
+        ]
+
+    def __str__(self) -> str:
+        # A name must not cost a query.
+        supplier = self.supplier.slug if StockLevel.supplier.is_cached(self) else self.supplier_id
+        return f"{supplier}:{self.external_id}{'@' + self.location if self.location else ''}"
+
+
+class Offer(models.Model):
+    """A SKU may be sold from a level.  Several levels may serve a SKU, and one level several SKUs."""
+
+    sku = models.ForeignKey(Sku, on_delete=models.CASCADE, related_name="offers", db_index=False)
+    level = models.ForeignKey(StockLevel, on_delete=models.PROTECT, related_name="offers")
+    priority = models.PositiveSmallIntegerField(default=100, help_text="The lowest is sold from first.")
+
+    history = HistoricalRecords()
+
+    class Meta:
+        ordering = ["priority", "id"]
+        constraints = [models.UniqueConstraint(fields=["sku", "level"], name="offer_once")]
+        triggers = [
+            # A new, changed or withdrawn offer changes the SKU's available: a new version, by whatever way it came.
+            pgtrigger.Trigger(
+                name="version_of_offer",
+                when=pgtrigger.After,
+                operation=pgtrigger.Insert | pgtrigger.Update | pgtrigger.Delete,
+                func=(
+                    "UPDATE inventory_sku SET version = version + 1"
+                    " WHERE id IN (COALESCE(NEW.sku_id, OLD.sku_id), COALESCE(OLD.sku_id, NEW.sku_id));"
+                    " RETURN NULL;"
+                ),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.sku_id} from {self.level_id}"
+
+
+class Feed(models.Model):
+    """How new a supplier's catalogue as a whole is.
+
+    Apart from Supplier, whose row a person's form may overwrite with what it was minutes ago.
+    """
+
+    supplier = models.OneToOneField(Supplier, on_delete=models.CASCADE, primary_key=True, related_name="feed")
+    complete_as_of = models.DateTimeField(null=True, help_text="First request of the last applied full snapshot.")
+    complete_until = models.DateTimeField(null=True, help_text="Last request of that snapshot.")
+    rows = models.PositiveIntegerField(default=0, help_text="Distinct rows of that snapshot.")
+
+    def __str__(self) -> str:
+        return f"feed of {self.supplier_id}"

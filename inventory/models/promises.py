@@ -1,0 +1,121 @@
+"""Units promised, and the ledger of every change."""
+
+import pgtrigger
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from inventory.models.goods import Sku, StockLevel
+
+
+class Allocation(models.Model):
+    """Units of one level promised to one order or hold."""
+
+    class State(models.TextChoices):
+        HELD = "held"  # for a reservation, until expires_at
+        COMMITTED = "committed"  # for an order; upstream has not been told
+        SENDING = "sending"  # claimed: the request may be on its way
+        CONFIRMED = "confirmed"  # upstream took it; its number will show it within the lag
+        SETTLED = "settled"  # included in `reported`
+        RELEASED = "released"  # given back before upstream saw it
+        LOST = "lost"  # upstream does not deliver it
+
+    OPEN = (State.HELD, State.COMMITTED, State.SENDING, State.CONFIRMED)
+
+    level = models.ForeignKey(StockLevel, on_delete=models.PROTECT, related_name="allocations", db_index=False)
+    sku = models.ForeignKey(Sku, on_delete=models.PROTECT, related_name="allocations", db_index=False)
+    reference = models.CharField(max_length=64, help_text="Order number or reservation, opaque here.")
+    quantity = models.PositiveIntegerField(validators=[MinValueValidator(1)])
+    state = models.CharField(max_length=10, choices=State, default=State.COMMITTED)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    upstream_order = models.CharField(max_length=100, blank=True)
+    cancel_requested_at = models.DateTimeField(null=True, blank=True)
+    confirmed_at = models.DateTimeField(null=True, blank=True)
+    closed_at = models.DateTimeField(null=True, blank=True)
+    detail = models.CharField(max_length=300, blank=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.CheckConstraint(condition=Q(quantity__gte=1), name="allocation_quantity"),
+            models.CheckConstraint(
+                condition=~Q(state="held") | Q(expires_at__isnull=False), name="allocation_hold_expires"
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="sending") | Q(lease_until__isnull=False), name="allocation_claim_has_lease"
+            ),
+            models.CheckConstraint(
+                condition=~Q(state__in=["confirmed", "settled"]) | Q(confirmed_at__isnull=False),
+                name="allocation_confirmed_at",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["level"],
+                condition=Q(state__in=["held", "committed", "sending", "confirmed"]),
+                name="allocation_open",
+            ),
+            models.Index(fields=["reference"], name="allocation_reference"),
+            models.Index(fields=["lease_until"], condition=Q(state="sending"), name="allocation_claimed"),
+            models.Index(fields=["expires_at"], condition=Q(state="held"), name="allocation_held"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.quantity} of {self.level_id} for {self.reference}"
+
+
+class StockMovement(models.Model):
+    """One change of one level, for ever.  The columns of a level equal the sum of its movements."""
+
+    class Cause(models.TextChoices):
+        ALLOCATE = "allocate"  # an order or hold took units
+        RESOURCE = "resource"  # an order moved here from another level; may use safety stock
+        RELEASE = "release"  # cancelled, expired
+        READING = "reading"  # upstream's number changed, with what it settles
+        LOSS = "loss"  # upstream does not deliver
+        REJECTION = "rejection"  # upstream refused for lack of stock: the level is capped
+        POLICY = "policy"  # a person changed how far the number is believed
+        REPAIR = "repair"  # audit_stock --repair
+
+    level = models.ForeignKey(StockLevel, on_delete=models.PROTECT, related_name="movements", db_index=False)
+    version = models.BigIntegerField()
+    cause = models.CharField(max_length=10, choices=Cause)
+    reference = models.CharField(max_length=64, blank=True)
+    actor = models.CharField(max_length=150, blank=True)
+    request_id = models.CharField(max_length=64, blank=True)
+    sellable_before = models.IntegerField()
+    sellable_delta = models.IntegerField()
+    sellable_after = models.IntegerField()
+    allocated_before = models.IntegerField()
+    allocated_delta = models.IntegerField()
+    allocated_after = models.IntegerField()
+    reported_after = models.IntegerField(null=True)
+    at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ["level", "version"]
+        constraints = [
+            models.UniqueConstraint(fields=["level", "version"], name="movement_version"),
+            models.CheckConstraint(
+                condition=Q(
+                    sellable_after=F("sellable_before") + F("sellable_delta"),
+                    allocated_after=F("allocated_before") + F("allocated_delta"),
+                ),
+                name="movement_adds_up",
+            ),
+            models.CheckConstraint(
+                condition=Q(sellable_after__gte=0, allocated_after__gte=0), name="movement_not_negative"
+            ),
+            # The guard of the deduction: it raises, so that it holds with the COMMIT already on its way.
+            models.CheckConstraint(
+                condition=~Q(cause="allocate") | Q(allocated_after__lte=F("sellable_after")),
+                name="movement_no_oversell",
+            ),
+        ]
+        triggers = [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
+
+    def __str__(self) -> str:
+        return f"{self.level_id} v{self.version} {self.cause}"
