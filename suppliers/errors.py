@@ -39,6 +39,10 @@ class Forbidden(SupplierError):
     """The supplier refuses this call to us; check the permissions of the credentials."""
 
 
+class Conflict(SupplierError):
+    """The supplier's number is no longer the one we saw, and nothing was ordered; read it again and decide again."""
+
+
 class Malformed(SupplierError):
     """The answer is not what the configuration describes; nothing was applied."""
 

@@ -8,7 +8,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
-from suppliers.adapters import ADAPTERS, faults_of
+from suppliers.adapters import ADAPTERS
 from suppliers.credentials import seal
 from suppliers.errors import NotConfigured
 from suppliers.models import Supplier
@@ -34,7 +34,7 @@ class WriteOnlyTextarea(UnfoldAdminTextareaWidget):
 
 class SupplierForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
     adapter = forms.ChoiceField(
-        choices=lambda: [(name, name) for name in ADAPTERS],
+        choices=lambda: [(name, f"{name}: {kind.label}") for name, kind in ADAPTERS.items()],
         widget=UnfoldAdminSelectWidget,
         help_text="The adapter that speaks this supplier's API.",
     )
@@ -59,7 +59,8 @@ class SupplierForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscripta
 
     def clean_config(self) -> Any:
         config = self.cleaned_data["config"]
-        faults = faults_of(config)
+        kind = ADAPTERS.get(self.cleaned_data.get("adapter", ""))
+        faults = kind.faults(config) if kind else []  # an unknown adapter is a fault of its own field
         if faults:
             raise ValidationError(faults)
         return config

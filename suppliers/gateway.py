@@ -89,6 +89,7 @@ class Gateway:
     def __init__(self, supplier: Supplier) -> None:
         self._adapter = build(supplier, partial(PolicedCaller, supplier.slug))
         self.capabilities = self._adapter.capabilities
+        self.idempotent_seconds = self._adapter.idempotent_seconds
 
     def probe(self) -> ProbeReport:
         """Try authentication and the first page, for a person."""

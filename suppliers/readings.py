@@ -13,13 +13,19 @@ Json = dict[str, Any] | list[Any] | str | int | float | bool | None
 
 
 class Capability(enum.Flag):
-    """What an adapter, as configured, can do."""
+    """What an adapter, as configured, can do.
+
+    CAS: an order is taken only if upstream still has the number that we saw; IDEMPOTENT: an order sent again, with the
+    same reference and lines, is the same order.
+    """
 
     SNAPSHOT = enum.auto()
     FETCH = enum.auto()
     CONFIRM = enum.auto()
     READBACK = enum.auto()
     CANCEL = enum.auto()
+    CAS = enum.auto()
+    IDEMPOTENT = enum.auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +92,11 @@ class Outcome(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ConfirmLine:
-    """quantity: whole units."""
+    """quantity: whole units.  expected_available: what a direct read just showed, for suppliers that compare (CAS)."""
 
     ref: Ref
     quantity: int
+    expected_available: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +130,7 @@ class Adapter(Protocol):
     """One supplier's API.  Every method may raise any SupplierError; none changes our stock."""
 
     capabilities: Capability
+    idempotent_seconds: float  # how long after it was first sent an order may be sent again; 0 unless IDEMPOTENT
 
     def probe(self) -> ProbeReport:
         """Try authentication and the first page."""
@@ -137,7 +145,10 @@ class Adapter(Protocol):
         ...
 
     def confirm(self, order: ConfirmRequest) -> ConfirmResult:
-        """Place our order upstream.  A timeout after the body was sent is UNKNOWN, never an exception."""
+        """Place our order upstream.  A timeout after the body was sent is UNKNOWN, never an exception.
+
+        Raises: Conflict if upstream no longer has what a line expected; like any exception, nothing was ordered.
+        """
         ...
 
     def readback(self, order: ConfirmRequest) -> ConfirmResult:

@@ -1,19 +1,21 @@
 """The adapters by name, and how one is made for a supplier."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
-
+from suppliers.adapters import rest
 from suppliers.adapters.calls import Connect
-from suppliers.adapters.rest import RestAdapter
-from suppliers.adapters.validation import faults_of
+from suppliers.adapters.kinds import Kind
 from suppliers.credentials import unseal
 from suppliers.errors import NotConfigured
 from suppliers.models import Supplier
 from suppliers.readings import Adapter
 
-Factory = Callable[[Mapping[str, Any], Mapping[str, str], Connect], Adapter]
+ADAPTERS: dict[str, Kind] = {"rest": rest.KIND}
 
-ADAPTERS: dict[str, Factory] = {"rest": RestAdapter}
+
+def kind_of(name: str) -> Kind:
+    """Raises: NotConfigured if there is no such adapter."""
+    if name not in ADAPTERS:
+        raise NotConfigured(f"There is no adapter {name!r}; there is {', '.join(ADAPTERS)}.")
+    return ADAPTERS[name]
 
 
 def build(supplier: Supplier, connect: Connect) -> Adapter:
@@ -21,10 +23,4 @@ def build(supplier: Supplier, connect: Connect) -> Adapter:
 
     Raises: NotConfigured if the adapter is unknown, its configuration not valid or its credentials not readable.
     """
-    factory = ADAPTERS.get(supplier.adapter)
-    if factory is None:
-        raise NotConfigured(f"There is no adapter {supplier.adapter!r}; there is {', '.join(ADAPTERS)}.")
-    return factory(supplier.config, unseal(supplier.credentials), connect)
-
-
-__all__ = ["ADAPTERS", "build", "faults_of"]
+    return kind_of(supplier.adapter).build(supplier.config, unseal(supplier.credentials), connect)

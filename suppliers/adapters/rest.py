@@ -9,11 +9,12 @@ from suppliers.adapters.answers import Judge, Redaction
 from suppliers.adapters.auth import AuthorisedCaller
 from suppliers.adapters.calls import Caller, Connect, RequestForm
 from suppliers.adapters.direct import DirectRead
+from suppliers.adapters.kinds import Kind
 from suppliers.adapters.limits import Limits
 from suppliers.adapters.listing import Listing, NextDeadline, StockListing
 from suppliers.adapters.mapping import RowMapping
 from suppliers.adapters.ordering import Cancelling, Ordering, Readback
-from suppliers.adapters.validation import require_valid
+from suppliers.adapters.validation import faults_of, secrets_of
 from suppliers.errors import NotConfigured, SupplierError
 from suppliers.readings import (
     Capability,
@@ -43,11 +44,13 @@ class RestAdapter:
     """Implements `suppliers.readings.Adapter`."""
 
     def __init__(self, config: Mapping[str, Any], secrets: Mapping[str, str], connect: Connect) -> None:
-        """Raises: NotConfigured with every fault of the configuration."""
-        require_valid(config)
+        """Requires: a configuration without faults."""
         self.capabilities = Capability(0)
         for part, capability in PARTS.items():
             self.capabilities |= capability if part in config else Capability(0)
+        self.idempotent_seconds: float = config.get("confirm", {}).get("idempotent_seconds", 0)
+        if self.idempotent_seconds:
+            self.capabilities |= Capability.IDEMPOTENT
         self._limits = Limits(**config.get("limits", {}))
         redact = Redaction(secrets.values())
         judge = Judge(config.get("errors", []), redact, use_last_modified=not config.get("ignore_last_modified", False))
@@ -111,3 +114,6 @@ def _slot(config: Mapping[str, Any], secrets: Mapping[str, str]) -> str:
     """Tokens are shared by those who log in alike, and by nobody else."""
     text = json.dumps([config["base_url"], config.get("auth"), dict(secrets)], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+KIND = Kind(label="JSON over HTTP, described below", make=RestAdapter, faults=faults_of, secrets=secrets_of)

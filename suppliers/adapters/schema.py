@@ -154,7 +154,15 @@ CONFIGURATION = record(
         absent={"enum": ["missing", "unanswered"]},
         missing_status=STATUSES,
     ),
-    confirm={**record("accepted", **STEP_FIELDS, **VERDICT_FIELDS), "oneOf": ONE_OF_BOTH},
+    confirm={
+        **record(
+            "accepted",
+            **STEP_FIELDS,
+            **VERDICT_FIELDS,
+            idempotent_seconds={"type": "number", "exclusiveMinimum": 0, "maximum": 31_536_000},
+        ),
+        "oneOf": ONE_OF_BOTH,
+    },
     readback={
         **record("request accepted", **LIST_FIELDS, **VERDICT_FIELDS, not_found=EXPRESSION, not_found_status=STATUSES),
         "anyOf": [{"required": [name]} for name in ("items", "not_found", "not_found_status")],

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
 from suppliers import guard
@@ -14,6 +15,7 @@ from suppliers.adapters.templates import variables_of
 from suppliers.errors import BlockedAddress, NotConfigured
 
 MESSAGE_CHARACTERS = 200
+OF_SECRETS = "secret."
 PAGE_VARIABLES = {"page", "offset", "cursor", "size"}
 LINE_VARIABLES = {"line.sku", "line.uid", "line.location", "line.quantity"}
 BATCH_VARIABLES = {"skus", "uids", "skus_csv", "uids_csv"}
@@ -27,19 +29,23 @@ EXPRESSION_FIELDS = {"when", "after", "items", "total", "next", "while", "token_
 }
 
 
-def require_valid(config: Mapping[str, Any]) -> None:
-    """Raises: NotConfigured with every fault."""
-    faults = faults_of(config)
-    if faults:
-        raise NotConfigured("The configuration is not valid: " + " · ".join(faults))
-
-
 def faults_of(config: Any) -> list[str]:
-    """Each fault as "path: what is wrong"; empty if the configuration can be used.  For the admin's form."""
-    faults = [_message(error) for error in VALIDATOR.iter_errors(config)]
+    """Each fault as "path: what is wrong"; empty if the configuration can be used."""
+    faults = shape_faults(VALIDATOR, config)
     if faults:
         return faults  # what follows relies on the shape
-    return [*_address_faults(config), *_variable_faults(config), *_expression_faults(config), *_other_faults(config)]
+    return [*address_faults(config), *_variable_faults(config), *_expression_faults(config), *_other_faults(config)]
+
+
+def secrets_of(config: Mapping[str, Any]) -> dict[str, str]:
+    """The secrets that a valid configuration uses."""
+    names = (name for name in variables_of(config) if name.startswith(OF_SECRETS))
+    return {name.removeprefix(OF_SECRETS): f"used as ${name}" for name in names}
+
+
+def shape_faults(validator: Draft202012Validator, config: Any) -> list[str]:
+    """Where a configuration departs from its schema, each as "path: what is wrong"."""
+    return [_message(error) for error in validator.iter_errors(config)]
 
 
 def _message(error: ValidationError) -> str:
@@ -63,7 +69,8 @@ def _is_other_shape(error: ValidationError) -> bool:
     return error.validator == "type" and not error.relative_path
 
 
-def _address_faults(config: Mapping[str, Any]) -> Iterator[str]:
+def address_faults(config: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with `base_url`."""
     try:
         guard.check_url(config["base_url"])
     except BlockedAddress as error:
@@ -98,7 +105,7 @@ def _step_faults(part: str, config: Mapping[str, Any], known: set[str]) -> Itera
 
 def _unknown(path: str, template: Any, known: set[str]) -> Iterator[str]:
     for name in variables_of(template):
-        if name not in known and name != "base_url" and not name.startswith("secret."):
+        if name not in known and name != "base_url" and not name.startswith(OF_SECRETS):
             yield f"{path}: ${name} is not known here."
 
 

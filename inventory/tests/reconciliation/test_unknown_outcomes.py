@@ -1,5 +1,7 @@
 """Orders that were sent and not answered: read back, never sent blindly again."""
 
+from typing import Any
+
 import pytest
 
 from inventory import claims, reconciliation
@@ -7,6 +9,7 @@ from inventory.models import Allocation, Discrepancy, Effect
 from inventory.tests.promises import open_effects, pass_time, place, states
 from inventory.tests.reconciliation.sides import SKU, STOCK, confirm, sold, without
 from suppliers import adapters, gateway
+from suppliers.adapters.kinds import Kind
 from suppliers.errors import UpstreamTimeout
 from suppliers.models import Supplier
 from suppliers.readings import Capability, ConfirmRequest, ConfirmResult
@@ -117,6 +120,7 @@ class Careless:
     """An adapter that raises after the order had left."""
 
     capabilities = Capability.CONFIRM | Capability.READBACK
+    idempotent_seconds = 0
 
     def __init__(self, *_: object) -> None: ...
 
@@ -125,7 +129,9 @@ class Careless:
 
 
 def test_an_order_that_left_is_not_given_back_whatever_an_adapter_raises(supplier, chaos, monkeypatch):
-    monkeypatch.setitem(adapters.ADAPTERS, "careless", Careless)
+    make: Any = Careless
+    kind = Kind("", make, lambda _: [], lambda _: {})
+    monkeypatch.setitem(adapters.ADAPTERS, "careless", kind)
     Supplier.objects.filter(pk=supplier.pk).update(adapter="careless")
     place("order-1", {SKU: 3})
     confirm(supplier)
