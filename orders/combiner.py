@@ -112,7 +112,7 @@ class Combiner:
         sku = intent.lines[0][0]
         ticket = _Ticket(intent)
         if self._join(sku, ticket):
-            self._lead(sku)
+            self._lead(sku, ticket)
         else:
             # A pooled connection kept through the wait would make the pool's size the length of the queue.
             connection.close()
@@ -150,15 +150,16 @@ class Combiner:
                 SHED.labels("unknown").inc()
                 raise OutcomeUnknownError(OutcomeUnknownError.__doc__)
         if ticket.state is _State.LEADING:
-            self._lead(sku)
+            self._lead(sku, ticket)
 
-    def _lead(self, sku: str) -> None:
+    def _lead(self, sku: str, own: _Ticket) -> None:
         """Place one batch, the leader's own ticket first, and pass the lead on."""
         queue = self._queues[sku]
         try:
             if queue.grant is None:
                 self._answer_refusals(sku)
-            if queue.waiting:
+            # Who came during that read gets another: to most of them the lock would tell nothing else.
+            if own.state is not _State.DONE:
                 self._place_batch(sku, queue)
         except BaseException as error:  # each who waits raises it in its own thread
             # Nobody's order was touched without the lock, and who waits behind would not get it sooner.

@@ -250,3 +250,20 @@ def test_baskets_and_single_lines_share_the_stock(make_level, crowd):
     assert outcomes["Placed"] == BUYERS
     assert outcomes[Refused.__name__] == 5
     assert combiner.combiner._queues == {}
+
+
+def test_who_comes_while_refusals_are_read_gets_a_read_of_his_own_and_no_lock(make_level, crowd, monkeypatch):
+    make_level("TEA", 0)
+    assert crowd.buy() == {"Refused": BUYERS}  # from now on the SKU is known to be short
+    crowd.batches.clear()
+    answer, reads = placement.answer_without_lock, []
+
+    def answered(intents: list[Intent]) -> dict[int, object]:
+        reads.append(len(intents))
+        if len(reads) == 1:
+            wait_for(lambda: len(crowd.combiner._queues["TEA"].waiting) == BUYERS)
+        return answer(intents)  # type: ignore[return-value]
+
+    monkeypatch.setattr(placement, "answer_without_lock", answered)
+    assert crowd.buy() == {"Refused": BUYERS}
+    assert (sum(reads), len(reads) > 1, crowd.batches) == (BUYERS, True, [])
