@@ -10,6 +10,8 @@ from inventory.together import Together
 
 CALLERS = 8
 
+Asked = Future[int | None]
+
 
 class Store:
     """Values by key.  The first call waits until `go` is set; `calls` are the keys that each asked for."""
@@ -40,7 +42,7 @@ def wait_for(condition: Callable[[], bool]) -> None:
     pytest.fail("nobody came")
 
 
-def behind_the_first(store: Store, together: Together[int], keys: list[str]) -> tuple[Future, list[Future]]:
+def behind_the_first(store: Store, together: Together[int], keys: list[str]) -> tuple[Asked, list[Asked]]:
     """One caller whose call is under way, and others who wait behind it."""
     pool = ThreadPoolExecutor(CALLERS + 1)
     first = pool.submit(together.get, "TEA")
