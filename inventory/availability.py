@@ -23,7 +23,7 @@ _EPOCH_SECONDS = 0.5  # a policy switch acts on cached answers within a second
 class Availability:
     """What a storefront is told of one SKU.
 
-    as_of: the oldest contributing reading.  stale_at: from when it is to be called stale.  valid_until: when age alone
+    as_of: the oldest contributing reading.  stale_at: from when it is to be called stale.  valid_until: when time alone
     changes `available`.  All aware UTC.  epoch: the policy epoch it was computed under.
     """
 
@@ -51,6 +51,7 @@ def of(position: Position) -> Availability:
     available = position.available()
     read = [(level.read_at, level.policy) for level in believed if level.read_at is not None]
     ends = [end for end in (trust.expires_at(read_at, policy) for read_at, policy in read) if end is not None]
+    ends += [level.caution.changes_at for level in believed if level.caution.changes_at is not None]
     return Availability(
         sku=position.code,
         available=available,

@@ -9,11 +9,15 @@ from datetime import datetime
 from typing import Any
 
 from inventory import sql, trust
+from inventory.caution import NONE, Caution
 
 
 @dataclass(slots=True)
 class Level:
-    """One upstream row.  sellable, allocated: whole units; both may be changed by the decision in memory."""
+    """One upstream row.  sellable, allocated: whole units; both may be changed by the decision in memory.
+
+    kept: units of the order's own hold, which was promised before an event held anything back.
+    """
 
     id: int
     supplier_id: int
@@ -25,12 +29,14 @@ class Level:
     read_at: datetime | None
     selling: bool
     policy: trust.Policy
+    caution: Caution = NONE
+    kept: int = 0
 
     def free(self, now: datetime) -> int:
         """Units that an order may take at `now`."""
         if not (self.selling and trust.is_believed(self.reported, self.read_at, self.policy, now=now)):
             return 0
-        return max(0, self.sellable - self.allocated)
+        return max(0, self.sellable - self.caution.held_back(self.sellable, self.kept) - self.allocated)
 
 
 @dataclass(slots=True)
@@ -61,14 +67,34 @@ class Position:
 INHERITS = "level.misses = 0 AND level.quarantined_at IS NULL"
 READ_AT = f"CASE WHEN {INHERITS} THEN GREATEST(level.read_at, feed.complete_as_of) ELSE level.read_at END"
 
-# Every SKU once for each level that serves it, with what decides whether that level counts.
-SKUS_AND_LEVELS = """
+# Whether a sales event acts on a level.
+OF_EVENT = """(event.every_supplier OR EXISTS (
+    SELECT FROM inventory_salesevent_suppliers chosen
+    WHERE chosen.salesevent_id = event.id AND chosen.supplier_id = level.supplier_id
+)) AND (event.every_sku OR EXISTS (
+    SELECT FROM inventory_offer serves JOIN inventory_salesevent_skus chosen ON chosen.sku_id = serves.sku_id
+    WHERE chosen.salesevent_id = event.id AND serves.level_id = level.id
+))"""
+
+# Every SKU once for each level that serves it, with what decides whether that level counts.  The events' time is that
+# of the statement: behind a lock, the transaction's may be seconds old.
+SKUS_AND_LEVELS = f"""
 FROM inventory_sku sku
 LEFT JOIN suppliers_switchboard board ON board.id = 1
 LEFT JOIN inventory_offer offer ON offer.sku_id = sku.id
 LEFT JOIN inventory_stocklevel level ON level.id = offer.level_id
 LEFT JOIN suppliers_supplier supplier ON supplier.id = level.supplier_id
 LEFT JOIN inventory_feed feed ON feed.supplier_id = level.supplier_id
+LEFT JOIN LATERAL (
+    SELECT max(event.buffer_units) FILTER (WHERE event.starts_at <= statement_timestamp()) AS units,
+           max(event.buffer_share) FILTER (WHERE event.starts_at <= statement_timestamp()) AS share,
+           bool_or(event.stop_selling) FILTER (WHERE event.starts_at <= statement_timestamp()) AS stop_selling,
+           min(event.hold_seconds) FILTER (WHERE event.starts_at <= statement_timestamp()) AS hold_seconds,
+           min(CASE WHEN event.starts_at <= statement_timestamp() THEN event.ends_at ELSE event.starts_at END)
+               AS changes_at
+    FROM inventory_salesevent event
+    WHERE event.switched_on AND event.ends_at > statement_timestamp() AND {OF_EVENT}
+) caution ON true
 """
 
 _SELECT = f"""
@@ -76,7 +102,9 @@ SELECT sku.id, sku.code, sku.stop_selling OR COALESCE(board.stop_selling, false)
        sku.low_stock_threshold, sku.version, COALESCE(board.epoch, 1), clock_timestamp(),
        level.id, supplier.id, supplier.slug, level.reported, level.sellable, level.allocated, level.version, {READ_AT},
        supplier.enabled AND NOT supplier.stop_selling,
-       supplier.buffer, supplier.stale_after_seconds, supplier.expire_after_seconds
+       supplier.buffer, supplier.stale_after_seconds, supplier.expire_after_seconds,
+       COALESCE(caution.units, 0), COALESCE(caution.share, 0), COALESCE(caution.stop_selling, false),
+       caution.hold_seconds, caution.changes_at
 {SKUS_AND_LEVELS}
 WHERE sku.active AND {{condition}}
 ORDER BY sku.code, offer.priority, offer.id
@@ -140,6 +168,6 @@ def _assemble(rows: Iterable[tuple[Any, ...]]) -> dict[str, Position]:
             continue
         level = levels.get(row[9])
         if level is None:
-            level = levels[row[9]] = Level(*[*row[9:18], trust.Policy(*row[18:21])])
+            level = levels[row[9]] = Level(*[*row[9:18], trust.Policy(*row[18:21]), Caution(*row[21:26])])
         position.levels.append(level)
     return positions

@@ -8,16 +8,17 @@ What upstream has not confirmed is never in a reading.  The decision per level i
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
 
 from inventory import arrays, discrepancies, ledger, terms, transitions, trust
+from inventory.caution import Window
 from inventory.ledger import Origin
 from inventory.models import StockMovement
-from inventory.positions import INHERITS, READ_AT
+from inventory.positions import INHERITS, OF_EVENT, READ_AT
 from inventory.transitions import Confirmed, Numbers, Standing
 
 
@@ -92,6 +93,12 @@ _POLICIES = f"""
 SELECT id, settlement_lag_seconds, {discrepancies.HARD_JUMPS}, {", ".join(terms.COLUMNS)}
 FROM suppliers_supplier supplier WHERE id IN (SELECT supplier_id FROM inventory_stocklevel WHERE id = ANY(%s::bigint[]))
 """
+# Also of events that have ended since: a reading belongs to the time that it is as new as.
+_WINDOWS = f"""
+SELECT level.id, event.starts_at, event.ends_at, event.jump_ratio, event.jump_units, event.repeats_prove
+FROM inventory_salesevent event JOIN inventory_stocklevel level ON {OF_EVENT}
+WHERE event.switched_on AND event.ends_at > %s AND event.starts_at <= now() AND level.id = ANY(%s::bigint[])
+"""
 _CONFIRMED = """
 SELECT level_id, id, quantity, confirmed_at FROM inventory_allocation
 WHERE level_id = ANY(%s::bigint[]) AND state = 'confirmed' ORDER BY id
@@ -150,6 +157,7 @@ def _absorb(
     newest = {reading.level_id: reading for reading in sorted(readings, key=lambda one: one.read_at)}
     locked = ledger.lock_levels(list(newest), skip_locked=skip_locked)
     levels, now = _standing(locked)
+    levels = _within_events(levels, min((reading.read_at for reading in readings), default=now))
     confirmed = _confirmed([level.id for level in levels if level.numbers.allocated])
     changes = _Changes(StockMovement.Cause.READING, origin)
     stale = []
@@ -241,6 +249,16 @@ def _standing(level_ids: set[int]) -> tuple[list[Standing], datetime]:
         ]
         cursor.execute("SELECT clock_timestamp()")
         return levels, cursor.fetchone()[0]
+
+
+def _within_events(levels: Sequence[Standing], since: datetime) -> list[Standing]:
+    """The levels with the events that readings since then may fall into."""
+    windows: dict[int, list[Window]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(_WINDOWS, [since, arrays.literal(level.id for level in levels)])
+        for level_id, *window in cursor.fetchall():
+            windows.setdefault(level_id, []).append(Window(*window))
+    return [replace(level, windows=windows[level.id]) if level.id in windows else level for level in levels]
 
 
 def _confirmed(level_ids: Sequence[int]) -> dict[int, list[Confirmed]]:

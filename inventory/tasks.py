@@ -3,7 +3,7 @@
 import structlog
 from celery import shared_task
 
-from inventory import effects, holds, lanes, reconciliation, snapshots
+from inventory import effects, events, holds, lanes, reconciliation, snapshots
 
 log = structlog.get_logger(__name__)
 
@@ -64,3 +64,8 @@ def purge_effects() -> None:
 @shared_task(soft_time_limit=50, time_limit=60)
 def purge_snapshots() -> None:
     snapshots.purge()
+
+
+@shared_task(soft_time_limit=10, time_limit=20)
+def note_events() -> None:
+    events.note_passed()

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from inventory import trust
+from inventory import caution, trust
 
 BOAST = 3  # hard jumps at one supplier: so many at once are no restocking
 HOLD_AT_LEAST = timedelta(seconds=60)
@@ -38,6 +38,7 @@ class Standing:
     rejected_at, rejection_floor: of the refusal that capped it; a number below the floor differs from the refused one
     by more than our own orders explain.
     boasting: several of its supplier's numbers are hard jumps just now, so that no repeat proves anything.
+    windows: of the sales events that a reading may fall into.
     """
 
     id: int
@@ -51,6 +52,7 @@ class Standing:
     inherited_until: datetime | None = None
     rejected_at: datetime | None = None
     rejection_floor: int | None = None
+    windows: Sequence[caution.Window] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ def by_reading(
     """
     if _is_outdated(level, reported, read_at):
         return None
+    level = _within_events(level, read_at)
     # Confirmed for longer than upstream's data may be old: the number includes them.  All others stay subtracted.
     settled = [one for one in confirmed if one.confirmed_at + level.lag <= read_at]
     units = sum(one.quantity for one in settled)
@@ -106,6 +109,15 @@ def by_absence(
     """The level after upstream showed it to have gone; later snapshots without it do not make it younger."""
     read = by_reading(level, reported, read_at, confirmed)
     return read and replace(read, numbers=replace(read.numbers, misses=max(1, level.numbers.misses)))
+
+
+def _within_events(level: Standing, read_at: datetime) -> Standing:
+    """The level under the policy that a reading as new as this is judged by."""
+    windows = [window for window in level.windows if window.covers(read_at)]
+    if not windows:
+        return level
+    boasting = level.boasting or not all(window.repeats_prove for window in windows)
+    return replace(level, policy=caution.tightened(level.policy, windows), boasting=boasting)
 
 
 def _is_outdated(level: Standing, reported: int | None, read_at: datetime) -> bool:

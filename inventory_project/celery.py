@@ -25,6 +25,8 @@ app.conf.beat_schedule = {
     "resolve-expired-claims": {"task": "inventory.tasks.resolve_expired_claims", "schedule": 5.0},
     # Expired holds free their units at most this long after their deadline, sold or not.
     "expire-holds": {"task": "inventory.tasks.expire_holds", "schedule": 10.0},
+    # That a sales event began or ended is written down at most this long after it did.
+    "note-events": {"task": "inventory.tasks.note_events", "schedule": 2.0},
     # Done effects are kept for a week as evidence, then deleted.
     "purge-effects": {"task": "inventory.tasks.purge_effects", "schedule": 3600.0},
     # Ended runs are kept for a week, and of each supplier the last full one for good.

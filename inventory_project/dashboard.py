@@ -36,7 +36,9 @@ WITH free AS (
                      AND ({READ_AT}) IS NOT NULL
                      AND (supplier.expire_after_seconds IS NULL
                           OR ({READ_AT}) + supplier.expire_after_seconds * interval '1 second' > now())
-                THEN GREATEST(0, level.sellable - level.allocated) ELSE 0 END AS units
+                     AND caution.stop_selling IS NOT TRUE
+                THEN GREATEST(0, level.sellable - level.allocated - COALESCE(caution.units, 0)
+                              - ceil(COALESCE(caution.share, 0) * level.sellable)) ELSE 0 END AS units
     {SKUS_AND_LEVELS}
     WHERE sku.active
 ), skus AS (

@@ -61,6 +61,7 @@ UNFOLD: dict[str, Any] = {
                     page("Stock levels", "inventory_2", "inventory", "stocklevel"),
                     page("Offers", "link", "inventory", "offer"),
                     page("Snapshots", "photo_camera", "inventory", "snapshot"),
+                    page("Sales events", "local_fire_department", "inventory", "salesevent"),
                 ],
             },
             {

@@ -12,7 +12,10 @@ from django.contrib.auth.models import Group, Permission
 EVERYTHING = {
     "suppliers": ("supplier", "switchboard"),
     "storefronts": ("storefront",),
-    "inventory": ("sku", "offer", "stocklevel", "allocation", "stockmovement", "snapshot", "discrepancy", "effect"),
+    "inventory": (
+        *("sku", "offer", "stocklevel", "allocation", "stockmovement", "snapshot", "discrepancy", "effect"),
+        "salesevent",
+    ),
     "orders": ("order", "reservation"),
     "admin": ("logentry",),
 }
@@ -20,11 +23,17 @@ EVERYTHING = {
 MORE = {
     "merchant": {
         "suppliers": ("add_supplier", "change_supplier", "delete_supplier"),
-        "inventory": ("add_sku", "change_sku", "delete_sku", "add_offer", "change_offer", "delete_offer"),
+        "inventory": (
+            *("add_sku", "change_sku", "delete_sku", "add_offer", "change_offer", "delete_offer"),
+            *("add_salesevent", "change_salesevent", "delete_salesevent"),
+        ),
     },
     "ops": {
         "suppliers": ("operate_supplier", "change_switchboard"),
-        "inventory": ("change_stocklevel", "change_allocation", "change_discrepancy", "change_effect"),
+        "inventory": (
+            *("change_stocklevel", "change_allocation", "change_discrepancy", "change_effect"),
+            *("add_salesevent", "change_salesevent"),
+        ),
         "orders": ("change_order",),
     },
 }

@@ -54,13 +54,15 @@ def open_for(intent: Intent, current: Mapping[str, Position]) -> Hold | None:
     units = [(levels[level_id], quantity) for level_id, quantity in kept.values_list("level_id", "quantity")]
     for level, quantity in units:
         level.allocated -= quantity
+        level.kept += quantity
     return Hold(intent.reservation, Origin(intent.actor, intent.request_id), units)
 
 
-def keep(hold: Hold | None) -> None:
-    """The order was refused: count the units as held again."""
+def close(hold: Hold | None, *, refused: bool) -> None:
+    """The order was decided: what its hold kept is no other order's.  refused: count the units as held again."""
     for level, quantity in hold.units if hold else ():
-        level.allocated += quantity
+        level.kept -= quantity
+        level.allocated += quantity if refused else 0
 
 
 def consume(holds: Sequence[Hold], current: Mapping[str, Position]) -> None:

@@ -160,8 +160,8 @@ def _place_in_transaction(intents: Sequence[Intent], codes: Sequence[str]) -> _B
             continue
         hold = holds.open_for(intent, current)
         decision = sourcing.decide(current, intent.lines)
+        holds.close(hold, refused=bool(decision.shortages))
         if decision.shortages:
-            holds.keep(hold)
             batch.outcomes[at] = Refused([batch.as_of_now(short) for short in decision.shortages])
         else:
             batch.count(decision.takes, hold)

@@ -38,9 +38,12 @@ class Draft:
 
     @property
     def expires_at(self) -> datetime | None:
-        """The end of a hold; None for an order."""
-        seconds = self.intent.hold_seconds
-        return None if seconds is None else self.now + timedelta(seconds=seconds)
+        """The end of a hold, which a sales event may shorten; None for an order."""
+        if self.intent.hold_seconds is None:
+            return None
+        limits = [take.level.caution.hold_seconds for take in self.takes]
+        seconds = min([self.intent.hold_seconds, *(limit for limit in limits if limit is not None)])
+        return self.now + timedelta(seconds=seconds)
 
     @property
     def promise(self) -> Promise:

@@ -1,5 +1,6 @@
 """What we may promise: SKUs, upstream rows, promises, and the ledger of every change."""
 
+from inventory.models.events import SalesEvent
 from inventory.models.goods import SKU_PATTERN, Feed, Offer, Sku, StockLevel
 from inventory.models.promises import Allocation, StockMovement
 from inventory.models.runs import Discrepancy, Effect, Snapshot
@@ -11,6 +12,7 @@ __all__ = [
     "Effect",
     "Feed",
     "Offer",
+    "SalesEvent",
     "Sku",
     "Snapshot",
     "StockLevel",

@@ -322,6 +322,7 @@ def test_a_row_that_is_gone_counts_as_nothing_until_it_is_read_again(make_level)
 def test_a_chunk_takes_as_many_statements_as_a_row(make_level, django_assert_num_queries):
     levels = [make_level(None, 10) for _ in range(20)]
     readings = [Reading(level.pk, 5, database_time()) for level in levels]
-    # lock SKUs, offers, lock levels, policies, levels, clock, store, versions, shortfalls; movements go beside Django
-    with transaction.atomic(), django_assert_num_queries(9):
+    # lock SKUs, offers, lock levels, policies, levels, clock, events, store, versions, shortfalls;
+    # movements go beside Django
+    with transaction.atomic(), django_assert_num_queries(10):
         settlement.absorb(readings, origin=ORIGIN)

@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.urls import reverse
 
 from inventory import effects
-from inventory.models import Allocation, Discrepancy, Effect, Feed, Offer, Sku, Snapshot
+from inventory.models import Allocation, Discrepancy, Effect, Feed, Offer, SalesEvent, Sku, Snapshot
 from inventory_project.roles import MORE
 from orders.models import Order, OrderLine, Reservation
 from suppliers.models import Supplier, Switchboard
@@ -26,6 +26,7 @@ def stock(make_supplier, make_level, make_storefront):
     Snapshot.objects.create(supplier=supplier, kind="full", status="refused", reason="too few rows", seen=3)
     Discrepancy.objects.create(kind="lost", supplier=supplier, level=level, reference="N-1", evidence={"a": 1})
     Switchboard.objects.get_or_create(pk=1)
+    SalesEvent.objects.create(name="Sale", starts_at="2020-11-27T00:00Z", ends_at="2030-11-27T00:00Z", buffer_units=3)
     effects.record([effects.Due(Effect.Kind.SYNC, str(level.pk), supplier.pk)])
     lamp = Sku.objects.get(code="LAMP")
     Allocation.objects.create(level=level, sku=lamp, reference="N-1", quantity=2)
@@ -55,7 +56,7 @@ def pages_of(app_labels: set[str]) -> dict[str, list[str]]:
 def test_every_page_renders(stock, sign_in, role):
     client = sign_in(role)
     pages = pages_of(EVERYTHING_OURS)
-    assert len(pages) == 13
+    assert len(pages) == 14
     for urls in pages.values():
         for url in urls:
             answer = client.get(url, follow=True)

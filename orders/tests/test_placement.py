@@ -3,16 +3,18 @@
 import hashlib
 import json
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 from django.db import transaction
 from django.db.models import Sum
+from django.db.models.functions import Now
 
-from inventory import availability, locks, stock
+from inventory import availability, events, locks, stock
 from inventory.ledger import Origin
-from inventory.models import Allocation, Effect, Offer, Sku, StockLevel, StockMovement
+from inventory.models import Allocation, Effect, Offer, SalesEvent, Sku, StockLevel, StockMovement
 from orders import cancellation, placement
 from orders.intents import Intent, KeyReused, Outcome, Placed, Refused, WrongReservation
 from orders.models import Order, OrderLine, Reservation
@@ -289,6 +291,41 @@ def test_in_shortfall_a_hold_converts_only_as_far_as_it_is_sellable(make_level, 
     assert shortages(outcome) == [("TEA", 5, 3)]
     assert Reservation.objects.get().status == "held"
     assert Allocation.objects.get().state == "held"
+
+
+def start_event(**fields: object) -> None:
+    """A sales event that runs now, for everything."""
+    hour = timedelta(hours=1)
+    event = SalesEvent.objects.create(name="Sale", starts_at=Now() - hour, ends_at=Now() + hour, **fields)
+    events.switch_on(event.pk)
+
+
+def test_an_event_holds_back_from_orders_and_holds_but_not_from_a_hold_made_before(make_level, intent):
+    level = make_level("TEA", 8)
+    hold = body(place(intent("h", ("TEA", 5), hold_seconds=60))[0])
+    start_event(buffer_units=3)
+    kept = intent("k", ("TEA", 5), reservation=UUID(hold["id"]))
+    outcomes = place(intent("l", ("TEA", 1)), kept, intent("m", ("TEA", 1), hold_seconds=60))
+    assert [type(outcome) for outcome in outcomes] == [Refused, Placed, Refused]
+    assert shortages(outcomes[0]) == [("TEA", 1, 0)]
+    assert allocated(level) == 5
+
+
+def test_a_stop_acts_on_holds_too(make_level, intent):
+    make_level("TEA", 8)
+    hold = body(place(intent("h", ("TEA", 5), hold_seconds=60))[0])
+    start_event(stop_selling=True)
+    assert shortages(place(intent("k", ("TEA", 5), reservation=UUID(hold["id"])))[0]) == [("TEA", 5, 0)]
+    assert Reservation.objects.get().status == "held"
+
+
+def test_an_event_shortens_new_holds_and_the_answer_says_so(make_level, intent):
+    make_level("TEA", 8)
+    start_event(hold_seconds=20)
+    hold = body(place(intent("h", ("TEA", 5), hold_seconds=600))[0])
+    made = Reservation.objects.get()
+    assert datetime.fromisoformat(hold["expires_at"]) == made.expires_at == Allocation.objects.get().expires_at
+    assert made.expires_at - made.created_at < timedelta(seconds=21)
 
 
 def expire(hold: dict[str, Any]) -> None:
