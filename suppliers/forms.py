@@ -2,7 +2,7 @@
 
 import json
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -84,7 +84,9 @@ class SupplierForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscripta
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
         if "config" in cleaned and self._sends_secrets_elsewhere(cleaned):
-            self.add_error("new_credentials", "base_url names another host: enter the credentials for it.")
+            self.add_error(
+                "new_credentials", "base_url or auth.token_url names another host: enter the credentials for it."
+            )
         return cleaned
 
     def save(self, commit: bool = True) -> Supplier:
@@ -97,9 +99,11 @@ class SupplierForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscripta
         """Whether stored secrets would go to a host that they were not entered for."""
         before, after = self.initial.get("config") or {}, cleaned["config"]
         stored = bool(self.instance.pk and self.instance.credentials)
-        return stored and cleaned.get("new_credentials") is None and _host(before) != _host(after)
+        return stored and cleaned.get("new_credentials") is None and not _hosts(after) <= _hosts(before)
 
 
-def _host(config: dict[str, Any]) -> tuple[str, str]:
-    url = urlsplit(config.get("base_url", ""))
-    return url.scheme, url.netloc
+def _hosts(config: dict[str, Any]) -> set[tuple[str, str]]:
+    """Where secrets are sent: to the supplier, and to who gives out its tokens."""
+    base_url = config.get("base_url", "")
+    urls = [urlsplit(base_url), urlsplit(urljoin(base_url, config.get("auth", {}).get("token_url", "")))]
+    return {(url.scheme, url.netloc) for url in urls}

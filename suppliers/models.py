@@ -5,6 +5,7 @@ from decimal import Decimal
 import pgtrigger
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.db.models.functions import Now
 from simple_history.models import HistoricalRecords
 
 
@@ -186,3 +187,16 @@ class Switchboard(models.Model):
 
     def __str__(self) -> str:
         return "Switchboard"
+
+
+class TokenSlot(models.Model):
+    """A token that upstream gave us for a time, shared by all processes; see suppliers.token_slots, its only writer."""
+
+    key = models.CharField(max_length=64, primary_key=True)
+    sealed = models.BinaryField(default=bytes)  # encrypted; see suppliers.credentials
+    expires_at = models.DateTimeField(null=True)
+    leased_until = models.DateTimeField(null=True)  # somebody is getting a new one
+    updated_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return self.key[:8]

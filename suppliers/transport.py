@@ -11,7 +11,7 @@ cannot be reused for another connection meanwhile.
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -61,7 +61,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """json: sent as a JSON body unless `form` is given; None sends no body."""
+    """json: sent as a JSON body unless `form` or `body` is given; None sends no body.
+
+    sign: makes the request that is sent, at each sending anew: a signature holds a time and a number used once.
+    """
 
     method: str
     url: str
@@ -69,6 +72,8 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     json: Any = None
     form: Mapping[str, Any] | None = None
+    body: bytes | None = None
+    sign: "Callable[[Request], Request] | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +211,8 @@ def exchange(session: requests.Session, request: Request, limits: Limits, deadli
     NotConfigured (no such request can be formed), Malformed (redirected or oversize).  No message holds a query,
     a header or a body of ours.
     """
+    if request.sign is not None:
+        request = request.sign(request)
     guard.check_url(request.url)
     watch = Watch(deadline)
     where = f"{request.method} {request.url.split('?')[0]}"
@@ -230,8 +237,8 @@ def _converse(session: requests.Session, request: Request, limits: Limits, watch
         request.url,
         params=request.params,
         headers=dict(request.headers),
-        json=request.json if request.form is None else None,
-        data=request.form,
+        json=request.json if request.form is None and request.body is None else None,
+        data=request.form if request.body is None else request.body,
         stream=True,
         allow_redirects=False,
         timeout=(min(limits.connect_seconds, remaining), min(limits.read_seconds, remaining)),

@@ -1,6 +1,8 @@
 """How an adapter reaches its supplier: it forms requests, somebody else decides when and how often they go out."""
 
+import base64
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit
 
@@ -63,6 +65,15 @@ class RequestForm:
         if guard.check_url(url) != self.origin:
             raise BlockedAddress(f"{urlsplit(url).hostname} is not the host of this supplier.")
         return url
+
+
+def with_header(request: Request, name: str, value: str) -> Request:
+    return replace(request, headers={**request.headers, name: value})
+
+
+def with_basic(request: Request, username: str, password: str) -> Request:
+    pair = base64.b64encode(f"{username}:{password}".encode()).decode()
+    return with_header(request, "Authorization", f"Basic {pair}")
 
 
 def _without_nulls(values: Mapping[str, Any]) -> dict[str, Any]:

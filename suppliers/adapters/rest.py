@@ -1,12 +1,10 @@
 """Any JSON over HTTP, described by configuration alone; see docs/suppliers.md."""
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from suppliers.adapters.answers import Judge, Redaction
-from suppliers.adapters.auth import AuthorisedCaller
+from suppliers.adapters.auth import AuthorisedCaller, slot_of
 from suppliers.adapters.calls import Caller, Connect, RequestForm
 from suppliers.adapters.direct import DirectRead
 from suppliers.adapters.kinds import Kind
@@ -56,7 +54,7 @@ class RestAdapter:
         judge = Judge(config.get("errors", []), redact, use_last_modified=not config.get("ignore_last_modified", False))
         form = RequestForm(config, secrets)
         call = AuthorisedCaller(
-            config.get("auth", {"type": "none"}), form, connect(self._limits), judge, _slot(config, secrets)
+            config.get("auth", {"type": "none"}), form, connect(self._limits), judge, slot_of(config, secrets)
         )
         self._compile(config, form, call, judge)
 
@@ -108,12 +106,6 @@ def _configured(part: Part | None, name: str) -> Part:
     if part is None:
         raise NotConfigured(f"The configuration has no {name!r}.")
     return part
-
-
-def _slot(config: Mapping[str, Any], secrets: Mapping[str, str]) -> str:
-    """Tokens are shared by those who log in alike, and by nobody else."""
-    text = json.dumps([config["base_url"], config.get("auth"), dict(secrets)], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 KIND = Kind(label="JSON over HTTP, described below", make=RestAdapter, faults=faults_of, secrets=secrets_of)

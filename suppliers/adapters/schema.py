@@ -5,6 +5,8 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
+from suppliers.adapters.signing import DIGESTS, ENCODINGS
+
 Schema = dict[str, Any]
 
 TEXT: Schema = {"type": "string", "minLength": 1, "maxLength": 2000}
@@ -37,6 +39,25 @@ REQUEST = record(
     json={},
     form={"type": "object"},
 )
+STAMP = record("", name=TEXT, format=TEXT, timezone=TEXT)
+STAMP["properties"]["in"] = {"enum": ["header", "query", "form"]}  # a keyword of Python
+STAMP["dependentRequired"] = {"in": ["name"], "name": ["in"]}
+HMAC = record(
+    "type algorithm canonical name in",
+    type={"const": "hmac"},
+    algorithm={"enum": list(DIGESTS)},
+    secret=TEXT,
+    secret_encoding={"enum": ["text", "base64", "hex"]},
+    canonical=TEXT,
+    encoding={"enum": list(ENCODINGS)},
+    upper={"type": "boolean"},
+    name=TEXT,
+    value=TEXT,
+    params={"type": "object"},
+    timestamp=STAMP,
+    nonce=STAMP,
+)
+HMAC["properties"]["in"] = STAMP["properties"]["in"]
 API_KEY = record("type in name value", type={"const": "api_key"}, name=TEXT, value=TEXT)
 API_KEY["properties"]["in"] = {"enum": ["header", "query"]}  # a keyword of Python
 AUTH: Schema = {
@@ -51,9 +72,29 @@ AUTH: Schema = {
             request=REQUEST,
             token_path=EXPRESSION,
             ttl_seconds={"type": "number", "exclusiveMinimum": 0},
+            ttl_path=EXPRESSION,
             header=TEXT,
             prefix={"type": "string"},
         ),
+        HMAC,
+        {
+            **record(
+                "type grant token_url client_id client_secret",
+                type={"const": "oauth2"},
+                grant={"enum": ["client_credentials", "refresh_token"]},
+                token_url=TEXT,
+                client_id=TEXT,
+                client_secret=TEXT,
+                refresh_token=TEXT,
+                client_auth={"enum": ["body", "basic"]},
+                scope=TEXT,
+                params={"type": "object"},
+                header=TEXT,
+                prefix={"type": "string"},
+            ),
+            "if": {"properties": {"grant": {"const": "refresh_token"}}},
+            "then": {"required": ["refresh_token"]},
+        },
     ]
 }
 LIMITS = record(

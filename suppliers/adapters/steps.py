@@ -7,8 +7,7 @@ from functools import partial
 from typing import Any
 
 from suppliers.adapters.answers import Answer, Judge
-from suppliers.adapters.auth import with_header
-from suppliers.adapters.calls import Caller, RequestForm
+from suppliers.adapters.calls import Caller, RequestForm, with_header
 from suppliers.adapters.expressions import MISSING, compile_path
 from suppliers.adapters.templates import render
 from suppliers.errors import Malformed, Transient

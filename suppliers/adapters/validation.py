@@ -3,24 +3,23 @@
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
 from suppliers import guard
+from suppliers.adapters.auth_validation import OF_SECRETS, auth_faults, unknown_variables, zone_faults
 from suppliers.adapters.expressions import bind, compile_path, quotes_a_variable
 from suppliers.adapters.schema import VALIDATOR
 from suppliers.adapters.templates import variables_of
 from suppliers.errors import BlockedAddress, NotConfigured
 
 MESSAGE_CHARACTERS = 200
-OF_SECRETS = "secret."
 PAGE_VARIABLES = {"page", "offset", "cursor", "size"}
 LINE_VARIABLES = {"line.sku", "line.uid", "line.location", "line.quantity"}
 BATCH_VARIABLES = {"skus", "uids", "skus_csv", "uids_csv"}
 ROW_VARIABLES = {"sku", "uid", "location"}
-EXPRESSION_FIELDS = {"when", "after", "items", "total", "next", "while", "token_path"} | {
+EXPRESSION_FIELDS = {"when", "after", "items", "total", "next", "while", "token_path", "ttl_path"} | {
     "accepted",
     "stock_rejected",
     "rejected",
@@ -80,33 +79,29 @@ def address_faults(config: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _variable_faults(config: Mapping[str, Any]) -> Iterator[str]:
-    yield from _unknown("headers", config.get("headers", {}), set())
-    yield from _unknown("auth", config.get("auth", {}), set())
-    yield from _unknown("list.request", config["list"]["request"], PAGE_VARIABLES)
+    yield from unknown_variables("headers", config.get("headers", {}), set())
+    yield from auth_faults(config.get("auth", {}))
+    yield from unknown_variables("list.request", config["list"]["request"], PAGE_VARIABLES)
     if "fetch" in config:
         single = ROW_VARIABLES if config["fetch"].get("batch", 50) == 1 else set()
-        yield from _unknown("fetch.request", config["fetch"]["request"], PAGE_VARIABLES | BATCH_VARIABLES | single)
+        yield from unknown_variables(
+            "fetch.request", config["fetch"]["request"], PAGE_VARIABLES | BATCH_VARIABLES | single
+        )
     if "readback" in config:
-        yield from _unknown("readback.request", config["readback"]["request"], PAGE_VARIABLES | {"ref"})
+        yield from unknown_variables("readback.request", config["readback"]["request"], PAGE_VARIABLES | {"ref"})
     for part, own in (("confirm", set[str]()), ("cancel", {"order_id"})):
         if part in config:
             yield from _step_faults(part, config[part], {"ref", "lines", "attempt"} | own)
 
 
 def _step_faults(part: str, config: Mapping[str, Any], known: set[str]) -> Iterator[str]:
-    yield from _unknown(f"{part}.line", config.get("line", {}), (known | LINE_VARIABLES) - {"lines"})
+    yield from unknown_variables(f"{part}.line", config.get("line", {}), (known | LINE_VARIABLES) - {"lines"})
     if "request" in config:
-        yield from _unknown(f"{part}.request", config["request"], known)
+        yield from unknown_variables(f"{part}.request", config["request"], known)
     for number, step in enumerate(config.get("steps", [])):
         lines = LINE_VARIABLES if step.get("for_each_line") else set()
-        yield from _unknown(f"{part}.steps.{number}.request", step["request"], known | lines)
+        yield from unknown_variables(f"{part}.steps.{number}.request", step["request"], known | lines)
         known = known | {f"saved.{name}" for name in step.get("save", {})}
-
-
-def _unknown(path: str, template: Any, known: set[str]) -> Iterator[str]:
-    for name in variables_of(template):
-        if name not in known and name != "base_url" and not name.startswith(OF_SECRETS):
-            yield f"{path}: ${name} is not known here."
 
 
 def _expression_faults(config: Mapping[str, Any]) -> Iterator[str]:
@@ -175,9 +170,6 @@ def _other_faults(config: Mapping[str, Any]) -> Iterator[str]:
     for part in ("list", "fetch"):
         updated_at = config.get(part, {}).get("map", {}).get("updated_at")
         zone = updated_at.get("timezone", "UTC") if isinstance(updated_at, dict) else "UTC"
-        try:
-            ZoneInfo(zone)
-        except (OSError, ValueError, KeyError):
-            yield f"{part}.map.updated_at.timezone: {zone!r} is not a time zone."
+        yield from zone_faults(f"{part}.map.updated_at.timezone", zone)
     if "missing_status" in config.get("fetch", {}) and config["fetch"].get("batch", 50) != 1:
         yield "fetch.missing_status: needs a batch of 1; of many rows it would not say which."

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 
+from suppliers.adapters.tokens import held_tokens
 from suppliers.credentials import seal
 from suppliers.gateway import Gateway, for_supplier
 from suppliers.models import Supplier
@@ -18,6 +19,11 @@ SECRETS = {"token": "hush-hush", "user": "anna", "password": "pass-word"}
 LIST = {"request": {"path": "/stock"}, "items": "items", "map": {"uid": "id", "sku": "sku", "available": "stock"}}
 
 MakeGateway = Callable[..., Gateway]
+
+
+@pytest.fixture(autouse=True)
+def forget_tokens() -> None:
+    held_tokens.clear()
 
 
 @pytest.fixture

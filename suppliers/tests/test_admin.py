@@ -15,6 +15,13 @@ from suppliers.tests.upstream import reply, running_upstream
 pytestmark = pytest.mark.django_db
 LIST = "/admin/suppliers/supplier/"
 SECRET = "hunter2-very-secret"
+OAUTH2 = {
+    "type": "oauth2",
+    "grant": "client_credentials",
+    "token_url": "/token",
+    "client_id": "us",
+    "client_secret": "$secret.token",
+}
 
 
 def config(base_url: str = "https://acme.example/api", **parts: object) -> dict[str, Any]:
@@ -122,6 +129,9 @@ def test_stored_secrets_do_not_follow_to_another_host(admin_client, supplier, pa
     assert "names another host" in str(answer.context["adminform"].form.errors["new_credentials"])
     supplier.refresh_from_db()
     assert supplier.config["base_url"] == "https://acme.example/api"
+    tokens_elsewhere = config(auth={**OAUTH2, "token_url": "https://evil.example/token"})
+    answer = admin_client.post(page, form_of(config=tokens_elsewhere))
+    assert "names another host" in str(answer.context["adminform"].form.errors["new_credentials"])
     fresh = json.dumps({"token": "for the other host"})
     assert admin_client.post(page, form_of(config=elsewhere, new_credentials=fresh)).status_code == 302
 

@@ -8,10 +8,14 @@ from typing import Any
 
 import pytest
 
+from suppliers.adapters.tokens import held_tokens
 from suppliers.errors import AuthExpired, Malformed, SupplierError, Transient
+from suppliers.models import TokenSlot
 from suppliers.readings import ConfirmLine, ConfirmRequest, Outcome, Ref
 from suppliers.tests.conftest import LIST, MakeGateway
 from suppliers.tests.upstream import Seen, reply, running_upstream
+
+pytestmark = pytest.mark.django_db(transaction=True)  # threads share tokens through the database
 
 GOOD = reply({"items": [], "id": 7})
 LOGIN = {
@@ -104,6 +108,18 @@ def test_many_refused_at_once_log_in_once(make_gateway):
     assert bouncer.logins == 6
 
 
+def test_a_process_that_knows_no_token_takes_the_one_of_another(make_gateway):
+    bouncer = Bouncer()
+    with running_upstream(bouncer) as upstream:
+        next(make_gateway(upstream, auth=LOGIN).snapshot())
+        held_tokens.clear()  # as in a process that just began
+        next(make_gateway(upstream, auth=LOGIN).snapshot())
+    assert bouncer.logins == 1
+    stored = TokenSlot.objects.get()
+    assert b"token-1" not in bytes(stored.sealed)
+    assert "pass-word" not in stored.key
+
+
 def test_an_order_refused_for_its_token_is_sent_again_once(make_gateway):
     bouncer = Bouncer()
     confirm = {"request": {"method": "POST", "path": "/orders"}, "accepted": "id"}
@@ -120,9 +136,12 @@ def test_a_token_that_is_never_believed_is_not_renewed_without_end(make_gateway)
     def answer(seen: Seen) -> bytes:
         return reply({"data": {"token": "t-1234"}}) if seen.path == "/login" else reply(status=401)
 
-    with running_upstream(answer) as upstream, pytest.raises(AuthExpired):
-        next(make_gateway(upstream, auth=LOGIN, limits={"attempts": 5}).snapshot())
-    assert [seen.path for seen in upstream.seen] == ["/login", "/stock", "/login", "/stock"]
+    with running_upstream(answer) as upstream:
+        with pytest.raises(AuthExpired):
+            next(make_gateway(upstream, auth=LOGIN, limits={"attempts": 5}).snapshot())
+        with pytest.raises(AuthExpired, match="just now"):
+            next(make_gateway(upstream, auth=LOGIN).snapshot())
+    assert [seen.path for seen in upstream.seen] == ["/login", "/stock", "/login", "/stock", "/stock"]
 
 
 @pytest.mark.parametrize(

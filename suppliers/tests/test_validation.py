@@ -20,14 +20,20 @@ def example() -> Any:
     return json.loads(found[1])
 
 
-def steps() -> Any:
+def fragments() -> list[Any]:
+    """The other examples, each a part of a configuration."""
     text = (Path(django_settings.BASE_DIR) / "docs" / "suppliers.md").read_text()
-    return json.loads("{" + re.findall(r"```json\n(.*?)```", text, re.DOTALL)[1] + "}")
+    return [json.loads("{" + found + "}") for found in re.findall(r"```json\n(\".*?)```", text, re.DOTALL)]
+
+
+def steps() -> Any:
+    (found,) = [part for part in fragments() if "steps" in part.get("confirm", {})]
+    return found
 
 
 def test_the_examples_of_the_documentation_are_valid():
     assert faults_of(example()) == []
-    assert faults_of({**example(), **steps()}) == []
+    assert [faults_of({**example(), **part}) for part in fragments()] == [[]] * len(fragments())
 
 
 FAULTS: list[tuple[str, Any, str]] = [
@@ -36,7 +42,7 @@ FAULTS: list[tuple[str, Any, str]] = [
     ("base_url", "https://erp.supplier.example/?key=1", "base_url: no query"),
     ("surprise", 1, "configuration: .*surprise"),
     ("auth", {"type": "basic", "username": 1, "password": ""}, "auth.username: "),
-    ("auth", {"type": "bearer", "token": "$token"}, "auth: \\$token is not known"),
+    ("auth", {"type": "bearer", "token": "$token"}, "auth.token: \\$token is not known"),
     ("auth", {"type": "magic"}, "auth: "),
     ("limits.rate", 0, "limits.rate: "),
     ("limits.total_seconds", 100_000, "limits.total_seconds: "),
