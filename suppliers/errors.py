@@ -57,3 +57,19 @@ class BlockedAddress(SupplierError):
 
 class NotConfigured(SupplierError):
     """The supplier's configuration does not say how to do this; complete it in the admin."""
+
+
+class PushRefused(Exception):
+    """A push was not taken in; nothing changed."""
+
+
+class BadSignature(PushRefused):
+    """The push is not signed by a supplier that may send any; compare the secret and the raw body."""
+
+
+class UntimelyPush(PushRefused):
+    """The push is authentic, and was signed too long ago or ahead of time; sign it anew when it is sent again."""
+
+
+class ReplayedPush(PushRefused):
+    """Exactly this push was taken in before; sent again in earnest it would carry a new time."""

@@ -3,12 +3,14 @@
 Whoever talks to a supplier calls `for_supplier` and gets an `Adapter`; nothing else in this app sends anything.
 """
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TypeVar
 
 import stamina
 
+from suppliers import clocks
 from suppliers.adapters import build
 from suppliers.adapters.limits import Limits
 from suppliers.breaker import Breaker
@@ -28,6 +30,7 @@ class PolicedCaller:
     """Sends requests of one supplier; implements `suppliers.adapters.calls.Caller`."""
 
     def __init__(self, name: str, limits: Limits) -> None:
+        self._name = name
         self._limits = limits
         self._pace = Pace(name, limits)
         self._breaker = Breaker(name, limits)
@@ -51,8 +54,11 @@ class PolicedCaller:
         self._pace.wait(deadline)
         # What must not be sent twice gets a new connection: a kept one may just have been closed by the other side.
         session = self._session if safe else new_session()
+        sent_at = time.time()
         try:
-            result = read(exchange(session, request, self._limits.exchange, deadline))
+            response = exchange(session, request, self._limits.exchange, deadline)
+            clocks.learn(self._name, response.headers, sent_at)
+            result = read(response)
         except SupplierError as error:
             self._note(error)
             raise

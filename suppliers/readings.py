@@ -26,6 +26,7 @@ class Capability(enum.Flag):
     CANCEL = enum.auto()
     CAS = enum.auto()
     IDEMPOTENT = enum.auto()
+    PUSH = enum.auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,50 @@ class FetchResult:
     missing: list[Ref]
     unanswered: list[Ref]
     age: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """An authentic push.  id: upstream's, empty where it gives none.  signed_at: when it was sent, if that is signed."""
+
+    id: str
+    signed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class PushEvent:
+    """One row that upstream says has changed; uid or sku says which.
+
+    location: None where the push names none.  available: whole units, absolute; None = only that something changed.
+    at: since when it is so, by upstream's clock.
+    """
+
+    uid: str
+    sku: str
+    location: str | None = None
+    available: int | None = None
+    at: datetime | None = None
+
+
+class PushReceiver(Protocol):
+    """What a supplier sends by itself: whether it is his, and what it says.
+
+    clock_ahead: seconds by which upstream's clock is declared to run ahead of ours at most; None: it is to be learned.
+    """
+
+    clock_ahead: float | None
+
+    def verify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Delivery:
+        """headers: by any spelling of their names.  Raises: BadSignature, UntimelyPush."""
+        ...
+
+    def redact(self, body: bytes) -> bytes:
+        """The body without the secrets that pushes are signed with."""
+        ...
+
+    def parse(self, body: bytes) -> list[PushEvent]:
+        """Raises: Malformed; an event that makes no sense on its own is left out."""
+        ...
 
 
 class Outcome(enum.StrEnum):

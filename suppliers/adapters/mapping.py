@@ -67,13 +67,13 @@ class RowMapping:
         return self._row(item)
 
     def _row(self, item: Any) -> StockRow:
-        uid = _identifier(self.uid(item), "uid", UID_LENGTH)
+        uid = identifier(self.uid(item), "uid", UID_LENGTH)
         available, components, flags = self._available(item)
         sku, raw_sku, sku_flags = normalise_sku(self.sku(item))
         location = ""
         if self.location is not None:
             value = self.location(item)
-            location = "" if value is None else _identifier(value, "location", LOCATION_LENGTH)
+            location = "" if value is None else identifier(value, "location", LOCATION_LENGTH)
         moment, moment_flags = self.updated_at.read(item) if self.updated_at else (None, NO_FLAGS)
         return StockRow(
             uid=uid,
@@ -186,7 +186,8 @@ def normalise_sku(value: Any) -> tuple[str, str, frozenset[str]]:
     return sku, value, NO_FLAGS if sku else frozenset({"no_sku"})
 
 
-def _identifier(value: Any, name: str, length: int) -> str:
+def identifier(value: Any, name: str, length: int) -> str:
+    """A text that can be a key.  Raises: Malformed if the field is absent or holds anything else."""
     text = str(value) if type(value) is int else value
     if type(text) is not str:
         raise Malformed(

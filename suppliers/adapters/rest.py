@@ -34,6 +34,7 @@ PARTS = {
     "confirm": Capability.CONFIRM,
     "readback": Capability.READBACK,
     "cancel": Capability.CANCEL,
+    "push": Capability.PUSH,
 }
 SHOWN_ROWS = 3
 

@@ -149,6 +149,7 @@ MAP = record(
     min_order=COUNT,
     updated_at={"oneOf": [EXPRESSION, record("path", path=EXPRESSION, format=TEXT, timezone=TEXT)]},
 )
+EVENT_FIELDS = {"uid", "sku", "location", "available", "unknown_when", "inactive_when", "updated_at"}
 LIST_FIELDS: Mapping[str, Schema] = {
     "request": REQUEST,
     "items": EXPRESSION,
@@ -175,6 +176,37 @@ STEP_FIELDS: Mapping[str, Schema] = {
     "steps": {"type": "array", "items": STEP, "minItems": 1, "maxItems": 10},
     "line": {},
     "idempotency_header": TEXT,
+}
+SECRET: Schema = {"type": "string", "pattern": r"^\$secret\.[A-Za-z0-9_]+$"}
+PUSH_FIELDS: Mapping[str, Schema] = {
+    "secret": {"oneOf": [SECRET, {"type": "array", "items": SECRET, "minItems": 1, "maxItems": 2}]},
+    "events": EXPRESSION,
+    "map": {
+        **record("", **{name: field for name, field in MAP["properties"].items() if name in EVENT_FIELDS}),
+        "anyOf": [{"required": ["uid"]}, {"required": ["sku"]}],
+    },
+    "id": TEXT,
+    "clock_ahead_seconds": {"type": "number", "minimum": 0, "maximum": 86_400},
+}
+HEADER: Schema = {"type": "string", "pattern": "^[A-Za-z0-9-]+$"}
+PUSH: Schema = {
+    "oneOf": [
+        *(
+            record("scheme secret map", scheme={"const": name}, **PUSH_FIELDS)
+            for name in ("standard_webhooks", "shopify", "woocommerce")
+        ),
+        record(
+            "scheme secret map header",
+            scheme={"const": "hmac"},
+            header=HEADER,
+            algorithm={"enum": ["sha256", "sha1", "sha512"]},
+            encoding={"enum": ["hex", "base64"]},
+            prefix=TEXT,
+            timestamp_header=HEADER,
+            **PUSH_FIELDS,
+        ),
+        record("scheme secret map header", scheme={"const": "token"}, header=HEADER, prefix=TEXT, **PUSH_FIELDS),
+    ]
 }
 ONE_OF_BOTH: list[Schema] = [{"required": ["request"]}, {"required": ["steps"]}]
 
@@ -209,5 +241,6 @@ CONFIGURATION = record(
         "anyOf": [{"required": [name]} for name in ("items", "not_found", "not_found_status")],
     },
     cancel={**record("", **STEP_FIELDS, **VERDICT_FIELDS, done_status=STATUSES), "oneOf": ONE_OF_BOTH},
+    push=PUSH,
 )
 VALIDATOR = Draft202012Validator(CONFIGURATION)

@@ -10,6 +10,7 @@ from jsonschema.exceptions import ValidationError
 from suppliers import guard
 from suppliers.adapters.auth_validation import OF_SECRETS, auth_faults, unknown_variables, zone_faults
 from suppliers.adapters.expressions import bind, compile_path, quotes_a_variable
+from suppliers.adapters.pushes import HEADER
 from suppliers.adapters.schema import VALIDATOR
 from suppliers.adapters.templates import variables_of
 from suppliers.errors import BlockedAddress, NotConfigured
@@ -19,7 +20,7 @@ PAGE_VARIABLES = {"page", "offset", "cursor", "size"}
 LINE_VARIABLES = {"line.sku", "line.uid", "line.location", "line.quantity"}
 BATCH_VARIABLES = {"skus", "uids", "skus_csv", "uids_csv"}
 ROW_VARIABLES = {"sku", "uid", "location"}
-EXPRESSION_FIELDS = {"when", "after", "items", "total", "next", "while", "token_path", "ttl_path"} | {
+EXPRESSION_FIELDS = {"when", "after", "items", "total", "next", "while", "token_path", "ttl_path", "events"} | {
     "accepted",
     "stock_rejected",
     "rejected",
@@ -110,10 +111,14 @@ def _expression_faults(config: Mapping[str, Any]) -> Iterator[str]:
         if bound and quotes_a_variable(text):
             yield f"{path}: a $variable stands for a quoted value already; take away the quotes around it."
             continue
-        try:
-            bind(text, Anything()) if bound else compile_path(text)
-        except NotConfigured as error:
-            yield f"{path}: {error}"
+        yield from _expression_fault(path, text, bound=bound)
+
+
+def _expression_fault(path: str, text: str, *, bound: bool = False) -> Iterator[str]:
+    try:
+        bind(text, Anything()) if bound else compile_path(text)
+    except NotConfigured as error:
+        yield f"{path}: {error}"
 
 
 def _may_hold_variables(path: str) -> bool:
@@ -162,12 +167,15 @@ def _map_expressions(mapping: Mapping[str, Any], path: str) -> Iterator[tuple[st
 
 
 def _other_faults(config: Mapping[str, Any]) -> Iterator[str]:
+    event_id = config.get("push", {}).get("id", HEADER)
+    if not event_id.startswith(HEADER):
+        yield from _expression_fault("push.id", event_id)
     for number, rule in enumerate(config.get("errors", [])):
         try:
             re.compile(rule.get("after_regex", ""))
         except re.error as error:
             yield f"errors.{number}.after_regex: {error}"
-    for part in ("list", "fetch"):
+    for part in ("list", "fetch", "push"):
         updated_at = config.get(part, {}).get("map", {}).get("updated_at")
         zone = updated_at.get("timezone", "UTC") if isinstance(updated_at, dict) else "UTC"
         yield from zone_faults(f"{part}.map.updated_at.timezone", zone)
