@@ -35,6 +35,7 @@ def _invalidate() -> None:
 
 _OF_SUPPLIER: dict[Effect.Kind, Callable[[int], int]] = {
     Effect.Kind.SYNC: snapshots.sync_due,
+    Effect.Kind.PUSH: snapshots.take_in_due,
     Effect.Kind.CONFIRM: reconciliation.confirm_due,
     Effect.Kind.CANCEL: reconciliation.cancel_due,
     Effect.Kind.RETRUST: policy.retrust_due,

@@ -69,3 +69,8 @@ def purge_snapshots() -> None:
 @shared_task(soft_time_limit=10, time_limit=20)
 def note_events() -> None:
     events.note_passed()
+
+
+@shared_task(soft_time_limit=50, time_limit=60)
+def purge_pushes() -> None:
+    snapshots.purge_pushes()

@@ -31,4 +31,6 @@ app.conf.beat_schedule = {
     "purge-effects": {"task": "inventory.tasks.purge_effects", "schedule": 3600.0},
     # Ended runs are kept for a week, and of each supplier the last full one for good.
     "purge-snapshots": {"task": "inventory.tasks.purge_snapshots", "schedule": 3600.0},
+    # Pushes are kept for a week as evidence, then deleted.
+    "purge-pushes": {"task": "inventory.tasks.purge_pushes", "schedule": 3600.0},
 }

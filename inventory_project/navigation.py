@@ -62,6 +62,7 @@ UNFOLD: dict[str, Any] = {
                     page("Offers", "link", "inventory", "offer"),
                     page("Snapshots", "photo_camera", "inventory", "snapshot"),
                     page("Sales events", "local_fire_department", "inventory", "salesevent"),
+                    page("Pushes", "move_to_inbox", "inventory", "push"),
                 ],
             },
             {

@@ -14,7 +14,7 @@ EVERYTHING = {
     "storefronts": ("storefront",),
     "inventory": (
         *("sku", "offer", "stocklevel", "allocation", "stockmovement", "snapshot", "discrepancy", "effect"),
-        "salesevent",
+        *("salesevent", "push"),
     ),
     "orders": ("order", "reservation"),
     "admin": ("logentry",),

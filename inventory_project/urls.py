@@ -5,6 +5,7 @@ from django.urls import include, path
 from django_prometheus.exports import ExportToDjangoView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from inventory.hooks import SupplierHook
 from inventory_project import health
 
 # What fails outside REST framework: problems for programs, pages for people.
@@ -17,6 +18,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/v1/", include("inventory.urls")),
     path("api/v1/", include("orders.urls")),
+    path("hooks/suppliers/<str:slug>/", SupplierHook.as_view()),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema")),
     path("healthz", health.healthz, name="healthz"),

@@ -68,7 +68,7 @@ class BadSignature(PushRefused):
 
 
 class UntimelyPush(PushRefused):
-    """The push is authentic, and was signed too long ago or ahead of time; sign it anew when it is sent again."""
+    """The push was signed more than 300 s ago or ahead; look at the clock, and sign anew what is sent again."""
 
 
 class ReplayedPush(PushRefused):

@@ -3,7 +3,7 @@
 import json
 from functools import lru_cache
 
-from suppliers.adapters import pushes_of
+from suppliers import adapters
 from suppliers.models import Supplier
 from suppliers.readings import PushReceiver
 
@@ -19,4 +19,4 @@ def receiver_of(supplier: Supplier) -> PushReceiver | None:
 # Compiled once for what is configured now: a burst of a thousand pushes must not validate it a thousand times.
 @lru_cache(maxsize=256)
 def _receiver(adapter: str, config: str, credentials: bytes) -> PushReceiver | None:
-    return pushes_of(Supplier(adapter=adapter, config=json.loads(config), credentials=credentials))
+    return adapters.receiver(Supplier(adapter=adapter, config=json.loads(config), credentials=credentials))

@@ -82,7 +82,7 @@ class FetchResult:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """An authentic push.  id: upstream's, empty where it gives none.  signed_at: when it was sent, if that is signed."""
+    """An authentic push.  id: upstream's, or empty.  signed_at: when it was sent, where that is signed."""
 
     id: str
     signed_at: datetime | None

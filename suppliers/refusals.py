@@ -29,11 +29,11 @@ def counted(name: str) -> Mapping[str, int]:
     if client is None:
         return {}
     try:
-        found: dict[bytes, bytes] = client.hgetall(_key(name))
+        found = client.hgetall(_key(name))
     except redis.RedisError:
         shared_state().lost()
         return {}
-    return {reason.decode(): int(times) for reason, times in found.items()}
+    return {reason.decode(): int(times) for reason, times in found.items() if isinstance(reason, bytes)}
 
 
 def _key(name: str) -> str:

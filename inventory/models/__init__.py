@@ -3,6 +3,7 @@
 from inventory.models.events import SalesEvent
 from inventory.models.goods import SKU_PATTERN, Feed, Offer, Sku, StockLevel
 from inventory.models.promises import Allocation, StockMovement
+from inventory.models.pushes import Push
 from inventory.models.runs import Discrepancy, Effect, Snapshot
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "Effect",
     "Feed",
     "Offer",
+    "Push",
     "SalesEvent",
     "Sku",
     "Snapshot",

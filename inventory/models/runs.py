@@ -106,6 +106,7 @@ class Effect(models.Model):
         SYNC = "sync"  # target: a level's id
         CONFIRM = "confirm"  # target: a reference; tell the supplier of the order
         CANCEL = "cancel"  # target: a reference; tell the supplier that it is off
+        PUSH = "push"  # target: a push's id; take in what it says
         RETRUST = "retrust"  # target: nothing more; the supplier's policy was edited, its stored numbers follow
 
     kind = models.CharField(max_length=12, choices=Kind)

@@ -6,7 +6,19 @@ chunks nothing is locked and no transaction is open; a worker that dies leaves a
 
 from inventory.snapshots.full import run_full, start_due
 from inventory.snapshots.incremental import sync_due
+from inventory.snapshots.pushed import purge as purge_pushes
+from inventory.snapshots.pushed import take_in_due
 from inventory.snapshots.rehearsal import rehearse
 from inventory.snapshots.runs import LeaseLost, SnapshotUnavailable, purge
 
-__all__ = ["LeaseLost", "SnapshotUnavailable", "purge", "rehearse", "run_full", "start_due", "sync_due"]
+__all__ = [
+    "LeaseLost",
+    "SnapshotUnavailable",
+    "purge",
+    "purge_pushes",
+    "rehearse",
+    "run_full",
+    "start_due",
+    "sync_due",
+    "take_in_due",
+]

@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.urls import reverse
 
 from inventory import effects
-from inventory.models import Allocation, Discrepancy, Effect, Feed, Offer, SalesEvent, Sku, Snapshot
+from inventory.models import Allocation, Discrepancy, Effect, Feed, Offer, Push, SalesEvent, Sku, Snapshot
 from inventory_project.roles import MORE
 from orders.models import Order, OrderLine, Reservation
 from suppliers.models import Supplier, Switchboard
@@ -24,6 +24,7 @@ def stock(make_supplier, make_level, make_storefront):
     Feed.objects.create(supplier=supplier, complete_as_of=level.read_at, complete_until=level.read_at, rows=1)
     Snapshot.objects.create(supplier=supplier, kind="full", status="applied", total=1, seen=1)
     Snapshot.objects.create(supplier=supplier, kind="full", status="refused", reason="too few rows", seen=3)
+    Push.objects.create(supplier=supplier, event_id="e-1", body=b'{"id": "LAMP"}', verdict="applied")
     Discrepancy.objects.create(kind="lost", supplier=supplier, level=level, reference="N-1", evidence={"a": 1})
     Switchboard.objects.get_or_create(pk=1)
     SalesEvent.objects.create(name="Sale", starts_at="2020-11-27T00:00Z", ends_at="2030-11-27T00:00Z", buffer_units=3)
@@ -56,7 +57,7 @@ def pages_of(app_labels: set[str]) -> dict[str, list[str]]:
 def test_every_page_renders(stock, sign_in, role):
     client = sign_in(role)
     pages = pages_of(EVERYTHING_OURS)
-    assert len(pages) == 14
+    assert len(pages) == 15
     for urls in pages.values():
         for url in urls:
             answer = client.get(url, follow=True)
@@ -102,7 +103,17 @@ def test_pages_ask_nothing_of_other_hosts(stock, admin_client):
 
 def test_nothing_of_the_ledger_can_be_posted(stock, admin_client):
     """Not even a superuser edits what only the service writes."""
-    closed = {"StockLevel", "Allocation", "StockMovement", "Snapshot", "Discrepancy", "Effect", "Order", "Reservation"}
+    closed = {
+        "StockLevel",
+        "Allocation",
+        "StockMovement",
+        "Snapshot",
+        "Discrepancy",
+        "Effect",
+        "Push",
+        "Order",
+        "Reservation",
+    }
     for label, (listing, change) in pages_of({"inventory", "orders"}).items():
         if label.split(".")[1] in closed:
             assert admin_client.post(change, {"quantity": 99, "sellable": 99}).status_code == 403, label

@@ -6,7 +6,7 @@ from suppliers.adapters.kinds import Kind
 from suppliers.credentials import unseal
 from suppliers.errors import NotConfigured
 from suppliers.models import Supplier
-from suppliers.readings import Adapter
+from suppliers.readings import Adapter, PushReceiver
 
 ADAPTERS: dict[str, Kind] = {"rest": rest.KIND}
 
@@ -24,3 +24,8 @@ def build(supplier: Supplier, connect: Connect) -> Adapter:
     Raises: NotConfigured if the adapter is unknown, its configuration not valid or its credentials not readable.
     """
     return kind_of(supplier.adapter).build(supplier.config, unseal(supplier.credentials), connect)
+
+
+def receiver(supplier: Supplier) -> PushReceiver | None:
+    """What receives the supplier's pushes; None if it is not configured to send any.  Raises: as `build`."""
+    return kind_of(supplier.adapter).receiver(supplier.config, unseal(supplier.credentials))

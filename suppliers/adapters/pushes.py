@@ -100,7 +100,7 @@ class EventMapping:
                 return None
             if holds(self._inactive_when(item)):
                 return 0
-            number, _ = self._quantity.read(item)
+            number, _, _ = self._quantity.read(item)
             return None if number is None else whole_units(number)[0]
         except Malformed:
             return None  # a read will tell
