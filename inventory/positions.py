@@ -3,6 +3,7 @@
 One SELECT and one way of counting for both, so that a storefront is never shown a number that an order would not get.
 """
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,6 +11,7 @@ from typing import Any
 
 from inventory import sql, trust
 from inventory.caution import NONE, Caution
+from inventory.strategies import Strategy
 
 
 @dataclass(slots=True)
@@ -39,9 +41,27 @@ class Level:
         return max(0, self.sellable - self.caution.held_back(self.sellable, self.kept) - self.allocated)
 
 
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """How a SKU gets from a level to a buyer.
+
+    countries: ISO 3166-1 alpha-2 with blanks between, empty: all.  days: of lead time, None: not known.
+    """
+
+    countries: str = ""
+    days: int | None = None
+
+    def reaches(self, destination: str) -> bool:
+        return not self.countries or destination in self.countries
+
+
 @dataclass(slots=True)
 class Position:
-    """One active SKU and its levels, best first.  epoch: of the policy that `selling` was read under."""
+    """One active SKU and its levels, lowest priority number first.
+
+    epoch: of the policy that `selling` was read under.  deliveries: by level id; one that is not there reaches
+    everywhere in unknown time.
+    """
 
     id: int
     code: str
@@ -52,14 +72,42 @@ class Position:
     version: int
     epoch: int
     now: datetime
+    strategy: str = Strategy.PRIORITY
     levels: list[Level] = field(default_factory=list)
+    deliveries: dict[int, Delivery] = field(default_factory=dict)
 
-    def available(self) -> int:
-        """Whole units that may be sold: of all levels together, or of the best one if the SKU must not be split."""
+    def available(self, destination: str = "") -> int:
+        """Whole units that may be sold: of all levels together, or of the best one if the SKU must not be split.
+
+        destination: a country; only levels that may ship there count, the safety stock may lie at any of them.
+        """
         if self.stop_selling:
             return 0
-        free = [level.free(self.now) for level in self.levels]
-        return max(0, (sum(free) if self.splittable else max(free, default=0)) - self.safety_stock)
+        everywhere = self._free(self.levels)
+        reaching = self.reaching(destination)
+        there = everywhere if reaching is self.levels else self._free(reaching)
+        return max(0, min(there, everywhere - self.safety_stock))
+
+    def reaching(self, destination: str) -> list[Level]:
+        """The levels whose goods may be sent there; all of them if nobody said where to."""
+        if not destination or not self.deliveries:
+            return self.levels
+        return [level for level in self.levels if self._delivery(level).reaches(destination)]
+
+    def days(self, level: Level) -> float:
+        """The level's lead time; endless if it is not known."""
+        days = self._delivery(level).days
+        return math.inf if days is None else days
+
+    def _delivery(self, level: Level) -> Delivery:
+        return self.deliveries.get(level.id, _ANYWHERE)
+
+    def _free(self, levels: Sequence[Level]) -> int:
+        free = [level.free(self.now) for level in levels]
+        return sum(free) if self.splittable else max(free, default=0)
+
+
+_ANYWHERE = Delivery()
 
 
 # An unchanged row inherits the age of its supplier's last complete snapshot, unless that snapshot missed it, or showed
@@ -104,7 +152,9 @@ SELECT sku.id, sku.code, sku.stop_selling OR COALESCE(board.stop_selling, false)
        supplier.enabled AND NOT supplier.stop_selling,
        supplier.buffer, supplier.stale_after_seconds, supplier.expire_after_seconds,
        COALESCE(caution.units, 0), COALESCE(caution.share, 0), COALESCE(caution.stop_selling, false),
-       caution.hold_seconds, caution.changes_at
+       caution.hold_seconds, caution.changes_at,
+       sku.sourcing, COALESCE(NULLIF(offer.ships_to, ''), supplier.ships_to, ''),
+       COALESCE(offer.lead_days, supplier.lead_days)
 {SKUS_AND_LEVELS}
 WHERE sku.active AND {{condition}}
 ORDER BY sku.code, offer.priority, offer.id
@@ -163,11 +213,13 @@ def _assemble(rows: Iterable[tuple[Any, ...]]) -> dict[str, Position]:
     # A level that serves several SKUs is one object, so that the decision takes each unit once.
     levels: dict[int, Level] = {}
     for row in rows:
-        position = positions.get(row[1]) or positions.setdefault(row[1], Position(*row[:9]))
+        position = positions.get(row[1]) or positions.setdefault(row[1], Position(*[*row[:9], row[-3]]))
         if row[9] is None:
             continue
         level = levels.get(row[9])
         if level is None:
             level = levels[row[9]] = Level(*[*row[9:18], trust.Policy(*row[18:21]), Caution(*row[21:26])])
         position.levels.append(level)
+        if row[-2] or row[-1] is not None:
+            position.deliveries[level.id] = Delivery(*row[-2:])
     return positions

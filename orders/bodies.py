@@ -16,7 +16,9 @@ SkuCode = Annotated[str, Meta(pattern=rf"\A{SKU_PATTERN}\Z")]
 Quantity = Annotated[int, Meta(ge=1, le=MAX_QUANTITY)]
 # As we hand it out: a UUID in lower case.
 ReservationId = Annotated[str, Meta(pattern=r"\A[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")]
-CountryCode = Annotated[str, Meta(pattern=r"\A[A-Z]{2}\Z", description="ISO 3166-1 alpha-2.")]
+CountryCode = Annotated[
+    str, Meta(pattern=r"\A[A-Z]{2}\Z", description="ISO 3166-1 alpha-2. Only what may be sent there serves the order.")
+]
 
 
 class Line(Struct, frozen=True, forbid_unknown_fields=True):

@@ -83,7 +83,7 @@ def answer_without_lock(intents: Sequence[Intent]) -> dict[int, Outcome]:
         # The units of a hold count as taken here: only the transaction can tell whether they suffice.
         if at in outcomes or intent.reservation:
             continue
-        shortages = sourcing.shortages(current, intent.lines)
+        shortages = sourcing.shortages(current, intent.lines, intent.destination)
         if shortages:
             outcomes[at] = Refused(shortages)
     _count(outcomes.values())
@@ -159,7 +159,7 @@ def _place_in_transaction(intents: Sequence[Intent], codes: Sequence[str]) -> _B
             batch.outcomes[at] = WrongReservation()
             continue
         hold = holds.open_for(intent, current)
-        decision = sourcing.decide(current, intent.lines)
+        decision = sourcing.decide(current, intent.lines, intent.destination)
         holds.close(hold, refused=bool(decision.shortages))
         if decision.shortages:
             batch.outcomes[at] = Refused([batch.as_of_now(short) for short in decision.shortages])

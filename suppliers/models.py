@@ -8,6 +8,8 @@ from django.db import models
 from django.db.models.functions import Now
 from simple_history.models import HistoricalRecords
 
+from suppliers.countries import CountriesField
+
 
 class Supplier(models.Model):
     """One upstream: its adapter, its secrets, and the policy that its numbers pass through."""
@@ -21,6 +23,14 @@ class Supplier(models.Model):
     stop_selling = models.BooleanField(default=False, help_text="Nothing of this supplier is sold while this is on.")
     auto_offer = models.BooleanField(
         default=True, help_text="An upstream code that equals exactly one SKU's is offered for it without asking."
+    )
+
+    # Delivery.
+    ships_to = CountriesField(
+        help_text="Countries that its goods may be sent to, such as DE AT CH. Empty: everywhere.",
+    )
+    lead_days = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="Days until its goods are with the buyer. Empty: not known."
     )
 
     # Trust: from the reported number to the sellable one.

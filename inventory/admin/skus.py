@@ -48,12 +48,23 @@ def promised_through(offer: Offer) -> bool:
 
 
 class OfferInline(TabularInline):
-    """The levels that a SKU is sold from; only the order in which they are can be edited."""
+    """The levels that a SKU is sold from; their order and their delivery can be edited."""
 
     model = Offer
     formset = WithdrawnOffers
     verbose_name_plural = "Sold from"
-    fields = ("level_link", "supplier", "reported", "sellable", "allocated", "left", "age", "priority")
+    fields = (
+        "level_link",
+        "supplier",
+        "reported",
+        "sellable",
+        "allocated",
+        "left",
+        "age",
+        "priority",
+        "ships_to",
+        "lead_days",
+    )
     readonly_fields = ("level_link", "supplier", "reported", "sellable", "allocated", "left", "age")
     hide_title = True
     extra = 0
@@ -91,7 +102,7 @@ class NewOfferInline(TabularInline):
     model = Offer
     verbose_name = "offer"
     verbose_name_plural = "Sell it from another level too"
-    fields = ("level", "priority")
+    fields = ("level", "priority", "ships_to", "lead_days")
     autocomplete_fields = ("level",)
     extra = 0
     can_delete = False
@@ -113,7 +124,8 @@ class SkuAdmin(HistoryAdmin):
     actions = ("stop_selling", "resume_selling", "invalidate_cache")
     warn_unsaved_form = True
     fieldsets = (
-        (None, {"fields": (("code", "name"), ("active", "stop_selling", "splittable"))}),
+        (None, {"fields": (("code", "name"), ("active", "stop_selling"))}),
+        ("Sourcing", {"fields": (("sourcing", "splittable"),)}),
         ("Carefulness", {"fields": (("safety_stock", "low_stock_threshold"),)}),
         ("Now", {"fields": (("available", "status", "as_of", "version"),)}),
     )

@@ -6,6 +6,8 @@ from django.db import models
 from django.db.models import Q
 from simple_history.models import HistoricalRecords
 
+from inventory import strategies
+from suppliers.countries import CountriesField
 from suppliers.models import Supplier
 
 SKU_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
@@ -26,6 +28,13 @@ class Sku(models.Model):
     active = models.BooleanField(default=True, help_text="Off: the API does not know it.")
     stop_selling = models.BooleanField(default=False, help_text="Shown with 0 available while this is on.")
     splittable = models.BooleanField(default=True, help_text="One order line may be served by several suppliers.")
+    sourcing = models.CharField(
+        max_length=20,
+        choices=strategies.CHOICES,
+        default=strategies.Strategy.PRIORITY.value,
+        db_default=strategies.Strategy.PRIORITY.value,
+        help_text="Which level an order is served from where several could.",
+    )
     safety_stock = models.PositiveIntegerField(default=0, help_text="Units never offered, over all suppliers.")
     low_stock_threshold = models.PositiveIntegerField(default=5, help_text="At or below it the status is low_stock.")
     version = models.BigIntegerField(default=1, editable=False)
@@ -120,6 +129,12 @@ class Offer(models.Model):
     sku = models.ForeignKey(Sku, on_delete=models.CASCADE, related_name="offers", db_index=False)
     level = models.ForeignKey(StockLevel, on_delete=models.PROTECT, related_name="offers")
     priority = models.PositiveSmallIntegerField(default=100, help_text="The lowest is sold from first.")
+    ships_to = CountriesField(
+        help_text="Countries that the goods may be sent to from this level. Empty: as its supplier says.",
+    )
+    lead_days = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="Days until the goods are with the buyer. Empty: as its supplier says."
+    )
 
     history = HistoricalRecords()
 

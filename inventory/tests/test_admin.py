@@ -27,6 +27,7 @@ def form_of(sku, *offers, new=(), **fields):
         "name": sku.name,
         "active": "on",
         "splittable": "on",
+        "sourcing": sku.sourcing,
         "safety_stock": sku.safety_stock,
         "low_stock_threshold": sku.low_stock_threshold,
         "offers-TOTAL_FORMS": len(offers),
@@ -42,6 +43,17 @@ def form_of(sku, *offers, new=(), **fields):
         values = {"sku": sku.pk, "level": level.pk, "priority": priority}
         form |= {f"offers-2-{number}-{name}": value for name, value in values.items()}
     return form
+
+
+def test_where_to_is_edited_for_one_offer_and_stored_in_one_form(admin_client, make_level):
+    sku = make_level("TEA", 7).offers.get().sku
+    offer = sku.offers.get()
+    edits = {"ships_to": "de, at", "lead_days": 3}
+    assert admin_client.post(page_of(sku), form_of(sku, (offer, edits), sourcing="fastest")).status_code == 302
+    offer.refresh_from_db()
+    assert (offer.ships_to, offer.lead_days) == ("AT DE", 3)
+    answer = admin_client.post(page_of(sku), form_of(sku, (offer, {"ships_to": "Germany"})))
+    assert b"GERMANY is not a country code of two letters, such as DE." in answer.content
 
 
 def page_of(sku):

@@ -80,7 +80,7 @@ def without_lag(patch: pytest.MonkeyPatch) -> None:
 
 
 def without_the_decision(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(sourcing, "_shortage", lambda positions, code, quantity: None)
+    patch.setattr(sourcing, "_shortage", lambda *_: None)
     patch.setattr("inventory.positions.Level.free", lambda level, now: 99)
 
 
