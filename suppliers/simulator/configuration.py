@@ -11,7 +11,7 @@ _MAP: Json = {
     "available": "available",
     "updated_at": {"path": "updated_at", "format": "iso"},
 }
-_ANY_OF_OURS = "items[?ref == $ref]"
+_ANY_OF_OURS = "items[?ref == $ref]"  # the parts of a split order all carry our reference
 
 
 def _list(dialect: str, size: int) -> Json:
@@ -60,8 +60,8 @@ def rest_config(url: str, dialect: str = "rest_page", size: int = 1_000) -> Json
             "items": "items",
             "accepted": "items[?ref == $ref && status == 'accepted'] | [0]",
             "rejected": "items[?ref == $ref && status == 'cancelled'] | [0]",
-            "order_id": f"{_ANY_OF_OURS}.order_id | [0]",
-            "lines": {"items": f"{_ANY_OF_OURS}.lines | [0]", "uid": "id", "quantity": "quantity"},
+            "order_id": f"join(',', {_ANY_OF_OURS}.order_id)",
+            "lines": {"items": f"{_ANY_OF_OURS}.lines[]", "uid": "id", "quantity": "quantity"},
         },
         "cancel": {"request": {"method": "POST", "path": "/orders/$order_id/cancel"}},
     }

@@ -23,7 +23,11 @@ class Item:
 
 @dataclass(slots=True)
 class Sale:
-    """Units that left the ledger.  lines: uid → units taken; source: "order" through the API, "channel" elsewhere."""
+    """Units that left the ledger.  lines: uid → units taken; source: "order" through the API, "channel" elsewhere.
+
+    effect: the same for the parts of a split order.  pending_until: it is only taken down until then.
+    doomed_at: when the supplier will cancel it, and `returns`: whether the units come back then.
+    """
 
     order_id: str
     reference: str
@@ -31,20 +35,37 @@ class Sale:
     at: float
     requested: Mapping[str, int]
     lines: Mapping[str, int]
+    effect: int = 0
+    pending_until: float = 0.0
+    doomed_at: float | None = None
+    returns: bool = True
     cancelled_at: float | None = None
+
+    def status_at(self, moment: float) -> str:
+        if self.cancelled_at is not None:
+            return "cancelled"
+        return "pending" if moment < self.pending_until else "accepted"
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How a sale is decided.
+    """How a sale is decided, and what becomes of it.
 
     partial: take what is there.  unchecked: do not look at the stock (it was looked at earlier, or never).
-    idempotent: a reference that was sold before gets the earlier sale.
+    idempotent: a reference that was sold before gets the earlier sale.  pool: so many neighbouring rows share their
+    units.  hollow: rows (uids) that have nothing, whatever the books say.  parts: so many orders are made of it.
+    pending_for, doomed_after, returns: see `Sale`; in seconds.
     """
 
     partial: bool = False
     unchecked: bool = False
     idempotent: bool = False
+    pool: int = 1
+    hollow: frozenset[str] = frozenset()
+    parts: int = 1
+    pending_for: float = 0.0
+    doomed_after: float | None = None
+    returns: bool = True
 
 
 class OutOfStock(Exception):
@@ -69,8 +90,26 @@ class _Books:
     sold: Counter[int] = field(default_factory=Counter)
     cancelled: Counter[int] = field(default_factory=Counter)
     restocked: Counter[int] = field(default_factory=Counter)
+    lost: Counter[int] = field(default_factory=Counter)
+    effects: int = 0
+    doomed: list[Sale] = field(default_factory=list)
     # index → (time, units after), only of rows that ever changed: what lets a report lie behind the truth
     history: dict[int, list[tuple[float, int]]] = field(default_factory=dict)
+
+
+def _parts(taken: Mapping[str, int], parts: int) -> list[dict[str, int]]:
+    """Lines dealt out one by one; a single line is dealt out by its units."""
+    if parts <= 1:
+        return [dict(taken)]
+    dealt: list[dict[str, int]] = [{} for _ in range(parts)]
+    if len(taken) == 1:
+        ((uid, units),) = taken.items()
+        for at, part in enumerate(dealt):
+            part[uid] = units // parts + (at < units % parts)
+    else:
+        for at, (uid, units) in enumerate(taken.items()):
+            dealt[at % parts][uid] = units
+    return [part for part in dealt if any(part.values())]
 
 
 class Ledger:
@@ -89,16 +128,23 @@ class Ledger:
         self._on_hand = [item.initial for item in items]
         self._books = _Books()
         self._lock = threading.Lock()
+        self.on_change: Callable[[int, int, int, float], None] = lambda *_: None  # row, its units, by how many, when
 
     # --- Reading ------------------------------------------------------------------------------------
     def indexes_of_sku(self, sku: str) -> Sequence[int]:
         return self._by_sku.get(sku, ())
 
     def index_of(self, uid: str) -> int | None:
-        return self._index.get(uid)
+        """Of a variant ("r1/a"), that of the row it was split off."""
+        return self._index.get(uid.partition("/")[0])
 
     def sku_of(self, uid: str) -> str:
         return self.items[self._index[uid]].sku
+
+    def pool_of(self, index: int, size: int) -> range:
+        """The rows that share their units with this one."""
+        first = index - index % size
+        return range(first, min(first + size, len(self.items)))
 
     def now_at(self, index: int) -> tuple[int, float]:
         """Units there are, and when that last changed."""
@@ -118,28 +164,46 @@ class Ledger:
         with self._lock:
             return list(self._books.by_reference.get(reference, ()))
 
-    def check(self, lines: Mapping[str, int]) -> None:
+    def check(self, lines: Mapping[str, int], terms: Terms = Terms()) -> None:
         """Raises OutOfStock if it would not be sold now.  Says nothing about a moment later."""
-        there = {uid: self._on_hand[self._index[uid]] for uid in lines}
-        if short := {uid: there[uid] for uid, quantity in lines.items() if there[uid] < quantity}:
+        there = {uid: self._there(uid, terms) for uid in lines}
+        wanted: Counter[int] = Counter()
+        for uid, quantity in lines.items():
+            wanted[self._index[uid] // terms.pool] += quantity
+        if short := {uid: there[uid] for uid in lines if there[uid] < wanted[self._index[uid] // terms.pool]}:
             raise OutOfStock(short)
 
+    def _there(self, uid: str, terms: Terms) -> int:
+        if uid in terms.hollow:
+            return 0
+        return sum(self._on_hand[index] for index in self.pool_of(self._index[uid], terms.pool))
+
     # --- Writing ------------------------------------------------------------------------------------
-    def sell(self, lines: Mapping[str, int], reference: str, source: str, terms: Terms) -> Sale:
-        """Take units (uid → units, each ≥ 1), all lines or none unless the terms are partial."""
+    def sell(self, lines: Mapping[str, int], reference: str, source: str, terms: Terms) -> list[Sale]:
+        """Take units (uid → units, each ≥ 1), all lines or none unless the terms are partial; a sale for each part."""
         with self._lock:
             earlier = self._books.by_reference.get(reference)
             if terms.idempotent and earlier:
-                return earlier[0]
+                return [sale for sale in earlier if sale.effect == earlier[0].effect]
             taken = self._taken(lines, terms)
-            number = len(self._books.sales) + 1
-            sale = Sale(f"o{number:07d}", reference, source, self.clock(), dict(lines), taken)
-            self._books.sales.append(sale)
-            self._books.by_order[sale.order_id] = sale
-            self._books.by_reference.setdefault(reference, []).append(sale)
+            self._books.effects += 1
+            sales = [self._book(part, lines, (reference, source), terms) for part in _parts(taken, terms.parts)]
             for uid, quantity in taken.items():
                 self._move(uid, -quantity, self._books.sold)
-            return sale
+            return sales
+
+    def _book(self, part: Mapping[str, int], asked: Mapping[str, int], origin: tuple[str, str], terms: Terms) -> Sale:
+        now, (reference, source) = self.clock(), origin
+        requested = dict(asked) if terms.parts == 1 else dict(part)
+        sale = Sale(f"o{len(self._books.sales) + 1:07d}", reference, source, now, requested, part, self._books.effects)
+        sale.pending_until = now + terms.pending_for
+        if terms.doomed_after is not None:
+            sale.doomed_at, sale.returns = now + terms.doomed_after, terms.returns
+            self._books.doomed.append(sale)
+        self._books.sales.append(sale)
+        self._books.by_order[sale.order_id] = sale
+        self._books.by_reference.setdefault(reference, []).append(sale)
+        return sale
 
     def cancel(self, order_id: str) -> Sale:
         """Return an order's units, once.  Raises UnknownOrder."""
@@ -147,11 +211,28 @@ class Ledger:
             sale = self._books.by_order.get(order_id)
             if sale is None:
                 raise UnknownOrder(order_id)
-            if sale.cancelled_at is None:
-                sale.cancelled_at = self.clock()
-                for uid, quantity in sale.lines.items():
-                    self._move(uid, quantity, self._books.cancelled)
+            self._call_off(sale, self.clock(), returns=True)
             return sale
+
+    def run_due(self) -> None:
+        """Let happen what the supplier does by itself: cancel the orders that are doomed."""
+        if not self._books.doomed:
+            return
+        now = self.clock()
+        with self._lock:
+            for sale in list(self._books.doomed):
+                if sale.doomed_at is not None and sale.doomed_at <= now:
+                    self._call_off(sale, sale.doomed_at, returns=sale.returns)
+                    self._books.doomed.remove(sale)
+
+    def _call_off(self, sale: Sale, at: float, *, returns: bool) -> None:
+        if sale.cancelled_at is not None:
+            return
+        sale.cancelled_at = at
+        for uid, quantity in sale.lines.items():
+            self._move(uid, quantity, self._books.cancelled)
+            if not returns:  # it was cancelled because the goods were not there
+                self._move(uid, -quantity, self._books.lost)
 
     def restock(self, uid: str, quantity: int) -> None:
         with self._lock:
@@ -161,9 +242,9 @@ class Ledger:
         if terms.unchecked:
             return dict(lines)
         if not terms.partial:
-            self.check(lines)
+            self.check(lines, terms)
             return dict(lines)
-        there = {uid: max(0, self._on_hand[self._index[uid]]) for uid in lines}
+        there = {uid: max(0, self._there(uid, terms)) for uid in lines}
         taken = {uid: min(quantity, there[uid]) for uid, quantity in lines.items()}
         if not any(taken.values()):
             raise OutOfStock(there)
@@ -173,11 +254,13 @@ class Ledger:
         index = self._index[uid]
         reason[index] += abs(quantity)
         self._on_hand[index] += quantity
-        self._books.history.setdefault(index, []).append((self.clock(), self._on_hand[index]))
+        now = self.clock()
+        self._books.history.setdefault(index, []).append((now, self._on_hand[index]))
+        self.on_change(index, self._on_hand[index], quantity, now)
 
     # --- Books, for tests and for operators of the simulator -------------------------------------------
     def truth(self, skus: Iterable[str] | None = None) -> dict[str, dict[str, int]]:
-        """Per SKU, over its rows: on_hand = initial + restocked − sold + cancelled."""
+        """Per SKU, over its rows: on_hand = initial + restocked − sold + cancelled − lost."""
         with self._lock:
             return {sku: self._totals(self._by_sku.get(sku, ())) for sku in (self._by_sku if skus is None else skus)}
 
@@ -187,6 +270,7 @@ class Ledger:
             "restocked": sum(self._books.restocked[index] for index in indexes),
             "sold": sum(self._books.sold[index] for index in indexes),
             "cancelled": sum(self._books.cancelled[index] for index in indexes),
+            "lost": sum(self._books.lost[index] for index in indexes),
             "on_hand": sum(self._on_hand[index] for index in indexes),
         }
 
@@ -194,7 +278,8 @@ class Ledger:
         """Every sale, and the references that were sold more than once through the API (reference → times)."""
         with self._lock:
             sales = list(self._books.sales)
-        times = Counter(sale.reference for sale in sales if sale.source == "order")
+        effects = {(sale.reference, sale.effect) for sale in sales if sale.source == "order" and sale.reference}
+        times = Counter(reference for reference, _ in effects)
         return {
             "sales": [self._entry(sale) for sale in sales],
             "duplicates": {reference: count for reference, count in times.items() if count > 1},

@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
+from . import errors
+from .asks import bad, line_of, parse_object
 from .ledger import OutOfStock, Terms
-from .messages import Reply, Request, error_reply, json_reply
-from .supplier import BadBody, ChaosSupplier, parse_object
+from .messages import Problem, Reply, Request, error_reply, json_reply
+from .supplier import ChaosSupplier
 
 PREFIX = "/_"
 
@@ -15,8 +17,11 @@ def operate(supplier: ChaosSupplier, request: Request) -> Reply:
     route = ROUTES.get((request.method, request.path))
     if route is None:
         return error_reply(404, "NOT_FOUND", "There is nothing at this path.")
+    supplier.ledger.run_due()
     try:
         return route(supplier, request)
+    except Problem as problem:
+        return errors.rest(problem)
     except OutOfStock as error:
         return error_reply(409, "NO_STOCK", str(error))
     except ValueError as error:
@@ -38,7 +43,7 @@ def _sell(supplier: ChaosSupplier, request: Request) -> Reply:
 
 
 def _restock(supplier: ChaosSupplier, request: Request) -> Reply:
-    uid, quantity = supplier.line(parse_object(request.body))
+    uid, quantity = line_of(supplier.ledger, parse_object(request.body))
     supplier.ledger.restock(uid, quantity)
     return json_reply(200, {"skus": supplier.ledger.truth([supplier.ledger.sku_of(uid)])})
 
@@ -48,12 +53,12 @@ def chaos(supplier: ChaosSupplier) -> dict[str, Any]:
 
 
 def sell(supplier: ChaosSupplier, line: dict[str, Any]) -> str:
-    """Another channel sells the goods, past the API.  Raises OutOfStock, BadBody."""
-    uid, quantity = supplier.line(line)
+    """Another channel sells the goods, past the API.  Raises OutOfStock, Problem."""
+    uid, quantity = line_of(supplier.ledger, line)
     reference = line.get("ref", "channel")
     if not isinstance(reference, str):
-        raise BadBody("ref is a text")
-    return supplier.ledger.sell({uid: quantity}, reference, "channel", Terms()).order_id
+        raise bad("ref is a text")
+    return supplier.ledger.sell({uid: quantity}, reference, "channel", Terms())[0].order_id
 
 
 ROUTES: dict[tuple[str, str], Callable[[ChaosSupplier, Request], Reply]] = {

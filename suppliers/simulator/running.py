@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from .asks import line_of
 from .catalogue import generated
 from .ledger import Clock, Item, Ledger
 from .operations import chaos, sell
@@ -60,7 +61,8 @@ class RunningChaosSupplier:
         return sell(self.supplier, {"sku": sku, "quantity": quantity})
 
     def restock(self, sku: str, quantity: int) -> None:
-        self.supplier.ledger.restock(self.supplier.line({"sku": sku, "quantity": quantity})[0], quantity)
+        ledger = self.supplier.ledger
+        ledger.restock(line_of(ledger, {"sku": sku, "quantity": quantity})[0], quantity)
 
     def serve_forever(self) -> None:
         self.server.serve_forever(poll_interval=0.05)

@@ -93,7 +93,9 @@ def _build(name: str, parameters: Mapping[str, Any]) -> Behaviour:
 def _check(name: str, key: str, value: Any, kind: type[Behaviour]) -> None:
     """Numbers stay numbers and words words: a scenario that is wrong must fail when it is set, not in a request."""
     default = getattr(kind, key)
-    if default is None or (isinstance(default, int | float) and not isinstance(default, bool)):
+    if isinstance(default, bool):
+        right = isinstance(value, bool)
+    elif default is None or isinstance(default, int | float):
         right = isinstance(value, int | float) and not isinstance(value, bool)
     elif isinstance(default, str):
         right = isinstance(value, str)

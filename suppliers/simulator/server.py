@@ -4,6 +4,7 @@ import contextlib
 import logging
 import select
 import socket
+import struct
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -94,7 +95,7 @@ class Handler(BaseHTTPRequestHandler):
         target = urlsplit(self.path)
         query = {name: values[0] for name, values in parse_qs(target.query).items()}
         headers = {name.lower(): value for name, value in self.headers.items()}
-        request = Request(self.command, target.path, query, headers, self.rfile.read(int(length)))
+        request = Request(self.command, target.path, query, headers, self.rfile.read(int(length)), self.path)
         operated = request.path.startswith(PREFIX)
         self._deliver(operate(self.server.supplier, request) if operated else self.server.supplier.answer(request))
 
@@ -107,6 +108,11 @@ class Handler(BaseHTTPRequestHandler):
                 self._send(reply, kept=len(reply.body) // 2)
             case Fate.CLOSE:
                 self.close_connection = True
+            case Fate.GARBAGE:
+                self.close_connection = True
+                self.wfile.write(b"\x16\x03\x01\x02\x00no HTTP\r\n\r\n")
+            case Fate.RESET:
+                self._reset()
             case Fate.HANG:
                 self.close_connection = True
                 self._hang()
@@ -117,13 +123,38 @@ class Handler(BaseHTTPRequestHandler):
             if select.select([self.connection], [], [], 5)[0]:
                 return
 
+    def _reset(self) -> None:
+        """Tear the connection down: with a linger of 0 seconds, closing it sends RST."""
+        self.close_connection = True
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.connection.close()
+
     def _send(self, reply: Reply, kept: int | None = None) -> None:
-        self.send_response(reply.status)
-        self.send_header("Content-Type", reply.content_type)
-        self.send_header("Content-Length", str(len(reply.body)))
-        for name, value in reply.headers.items():
+        length = len(reply.body) if reply.length is None else reply.length
+        if length != len(reply.body):
+            self.close_connection = True  # whoever believes the length would find the next answer in the wrong place
+        self.send_response_only(reply.status)
+        headers = {
+            "Server": self.server_version,
+            "Date": self.date_time_string(),
+            "Content-Type": reply.content_type,
+            "Content-Length": str(length),
+            **reply.headers,
+        }
+        for name, value in headers.items():
             self.send_header(name, value)
         if self.close_connection:
             self.send_header("Connection", "close")
         self.end_headers()
-        self.wfile.write(reply.body[:kept])
+        self._write(reply.body[:kept], reply.bytes_per_second)
+
+    def _write(self, body: bytes, bytes_per_second: float | None) -> None:
+        if bytes_per_second is None:
+            self.wfile.write(body)
+            return
+        self.wfile.flush()
+        for at in range(len(body)):
+            self.wfile.write(body[at : at + 1])
+            self.wfile.flush()
+            if self.server.stopping.wait(1 / bytes_per_second):
+                return

@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from suppliers.simulator.running import RunningChaosSupplier, running_chaos_supplier
+
 
 class Reachable(Protocol):
     url: str
@@ -46,6 +48,14 @@ def client_of(chaos: Reachable, timeout: float = 10) -> Iterator[Client]:
         yield client
     finally:
         client.connection.close()
+
+
+@contextlib.contextmanager
+def simulated(clock: "VirtualClock | None" = None, **scenario: Any) -> Iterator[tuple[RunningChaosSupplier, Client]]:
+    """A supplier of 20 rows with 10 units each, by default with this scenario, and a client of it."""
+    options: dict[str, Any] = {"rows": 20, "stock": 10, **scenario}
+    with running_chaos_supplier(clock=clock or VirtualClock(), **options) as chaos, client_of(chaos) as client:
+        yield chaos, client
 
 
 class VirtualClock:

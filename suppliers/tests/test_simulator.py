@@ -15,6 +15,7 @@ import requests
 
 from suppliers.simulator.catalogue import from_file, generated
 from suppliers.simulator.ledger import Item
+from suppliers.simulator.profiles import PROFILES
 from suppliers.simulator.running import running_chaos_supplier
 from suppliers.tests.simulator_client import client_of
 
@@ -83,7 +84,7 @@ def test_an_order_takes_units_and_a_cancel_returns_them_once(chaos, client):
         status, cancelled = client.call("POST", f"/orders/{order['order_id']}/cancel")
         assert (status, cancelled["status"]) == (200, "cancelled")
     assert chaos.truth("A-000001")["A-000001"] == {
-        "initial": 5, "restocked": 0, "sold": 3, "cancelled": 3, "on_hand": 5,
+        "initial": 5, "restocked": 0, "sold": 3, "cancelled": 3, "lost": 0, "on_hand": 5,
     }  # fmt: skip
     assert client.call("POST", "/orders/o9/cancel")[0] == 404
 
@@ -254,4 +255,4 @@ def test_it_runs_as_a_process_of_its_own(command):
         finally:
             process.send_signal(signal.SIGTERM)
     assert process.returncode == 0
-    assert (scenario["seed"], scenario["lag"]) == (7, {"lag_s": 60, "jitter": 1.0})
+    assert (scenario["seed"], scenario["lag"]) == (7, PROFILES["stale"]["lag"])

@@ -1,14 +1,42 @@
 """The moments at which a behaviour may act, and what all of them have in common."""
 
 import fnmatch
+import math
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from suppliers.simulator.messages import ENDPOINTS, Call, Reply
+from suppliers.simulator.draws import draw
+from suppliers.simulator.messages import ENDPOINTS, Call, Problem, Reply
 
 JsonRow = dict[str, Any]
+READS = ("list", "fetch")
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Rows `start` to `stop` of `total`, `size` asked for.
+
+    issued_at: when the cursor for them was given out.  order: not as they are listed, but shuffled by this chance.
+    """
+
+    start: int
+    stop: int
+    total: int
+    size: int
+    issued_at: float | None = None
+    order: float | None = None
+
+    @property
+    def indexes(self) -> Sequence[int]:
+        """Which rows these are."""
+        if self.order is None or not self.total:
+            return range(self.start, self.stop)
+        first, step = divmod(int(self.order * self.total**2), self.total)
+        while math.gcd(step, self.total) != 1:
+            step += 1
+        return [(first + step * position) % self.total for position in range(self.start, self.stop)]
 
 
 @dataclass(kw_only=True, eq=False)
@@ -19,7 +47,7 @@ class Behaviour:
     """
 
     name: ClassVar[str]
-    words: ClassVar[Mapping[str, Sequence[str]]] = {}  # parameter → what it may be
+    words: ClassVar[Mapping[str, Sequence[str]]] = {}  # parameter → what it, or each of its list, may be
     p: float = 1.0
     endpoints: Sequence[str] = ENDPOINTS
     skus: str = "*"
@@ -33,8 +61,9 @@ class Behaviour:
         if unknown := set(self.endpoints) - set(ENDPOINTS):
             raise ValueError(f"{self.name}.endpoints: unknown {sorted(unknown)}")
         for parameter, words in self.words.items():
-            if getattr(self, parameter) not in words:
-                raise ValueError(f"{self.name}.{parameter} is one of {list(words)}")
+            value = getattr(self, parameter)
+            if not set([value] if isinstance(value, str) else value) <= set(words):
+                raise ValueError(f"{self.name}.{parameter} is of {list(words)}")
         self._left = self.times
 
     def applies(self, call: Call) -> bool:
@@ -50,6 +79,10 @@ class Behaviour:
         call.acted.append(self.name)
         return True
 
+    def one_of(self, words: Sequence[str], call: Call) -> str:
+        """One of these, another for each request."""
+        return words[int(call.draw(f"{self.name}.word") * len(words))]
+
     def _take(self) -> bool:
         if self._left is None:
             return True
@@ -58,26 +91,54 @@ class Behaviour:
             return self._left >= 0
 
 
+@dataclass(kw_only=True, eq=False)
+class OfSomeRows(Behaviour):
+    """share: of the rows, always the same ones."""
+
+    endpoints: Sequence[str] = READS
+    share: float = 1.0
+
+    def chooses(self, uid: str, seed: int) -> bool:
+        return self.share >= 1 or draw(seed, self.name, uid) < self.share
+
+
 class Fault(Behaviour):
-    def before(self, call: Call) -> Reply | None:
+    def before(self, call: Call) -> Reply | Problem | None:
         """Delay the request, or answer in its place: then it has no effect."""
         raise NotImplementedError
 
 
 class Distortion(Behaviour):
-    def age(self, uid: str, seed: int) -> float:  # noqa: ARG002 - what subclasses decide by
+    """What is reported of a row, number by number."""
+
+    def age(self, uid: str, call: Call) -> float:  # noqa: ARG002 - what subclasses decide by
         """By how many seconds the report of this row lies behind."""
         return 0.0
 
-    def number(self, units: int) -> int:
+    def number(self, units: int, uid: str, call: Call) -> int:  # noqa: ARG002
         """What is reported for this many units."""
         return units
 
+    @property
+    def pool_size(self) -> int:
+        """So many neighbouring rows report what all of them have together."""
+        return 1
+
+
+class RowFault(Behaviour):
+    def rows(self, row: JsonRow, call: Call) -> list[JsonRow]:
+        """What stands in the place of this row."""
+        raise NotImplementedError
+
 
 class PageFault(Behaviour):
-    def page(self, call: Call, rows: list[JsonRow]) -> list[JsonRow]:
+    def window(self, window: Window, call: Call) -> Window:  # noqa: ARG002
+        """The rows that are shown instead of those asked for.  Raises Problem."""
+        return window
+
+    def page(self, rows: list[JsonRow], call: Call) -> list[JsonRow]:  # noqa: ARG002
         """The rows that a page shows instead of its own."""
-        raise NotImplementedError
+        return rows
 
 
 class Spoiler(Behaviour):
