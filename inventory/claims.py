@@ -25,28 +25,34 @@ SYNC_MARGIN_SECONDS = 1.0  # the read that settles an order is sent a little aft
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Units of one level in an order.  id: of the allocation."""
+    """Units of one level in an order.  id: of the allocation.  expected_available: see ConfirmLine."""
 
     id: int
     level_id: int
     ref: Ref
     quantity: int
+    expected_available: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """All that one order asks of one supplier.  lease_until: when whoever sent it has surely stopped."""
+    """All that one order asks of one supplier.
+
+    lease_until: when whoever sent it has surely stopped.  sent_at: when upstream may first have seen this very request.
+    """
 
     supplier: Supplier
     reference: str
     parts: Sequence[Part]
     lease_until: datetime | None = None
     upstream_order: str = ""
+    sent_at: datetime | None = None
 
     @property
     def request(self) -> ConfirmRequest:
         """The order as upstream is told it.  An order goes to a supplier once, so its number is a unique reference."""
-        return ConfirmRequest(self.reference, [ConfirmLine(part.ref, part.quantity) for part in self.parts])
+        lines = [ConfirmLine(part.ref, part.quantity, part.expected_available) for part in self.parts]
+        return ConfirmRequest(self.reference, lines)
 
     @property
     def ids(self) -> list[int]:
@@ -68,14 +74,35 @@ class _Verdict:
 
 _PART = (
     "allocation.id, level.id, level.external_id, level.code, level.location, allocation.quantity,"
-    " allocation.lease_until, allocation.upstream_order"
+    " allocation.expected_available, allocation.lease_until, allocation.upstream_order, allocation.sent_at"
 )
 _CLAIM = f"""
 UPDATE inventory_allocation allocation
-SET state = 'sending', lease_until = statement_timestamp() + %(lease)s * interval '1 second', detail = ''
+SET state = 'sending', lease_until = statement_timestamp() + %(lease)s * interval '1 second', detail = '',
+    sent_at = COALESCE(allocation.sent_at, statement_timestamp())
 FROM inventory_stocklevel level
 WHERE level.id = allocation.level_id AND level.supplier_id = %(supplier)s AND allocation.reference = %(reference)s
   AND allocation.state = 'committed' AND allocation.cancel_requested_at IS NULL AND level.id = ANY(%(locked)s)
+RETURNING {_PART}
+"""
+# What is compared with is part of what upstream is asked for: another number is another request.
+_EXPECT = f"""
+UPDATE inventory_allocation allocation
+SET expected_available = wanted.expected, sent_at = statement_timestamp(),
+    lease_until = statement_timestamp() + %(lease)s * interval '1 second'
+FROM unnest(%(ids)s::bigint[], %(expected)s::int[]) AS wanted(id, expected), inventory_stocklevel level
+WHERE allocation.id = wanted.id AND level.id = allocation.level_id AND allocation.state = 'sending'
+  AND allocation.lease_until = %(until)s AND allocation.lease_until > statement_timestamp()
+RETURNING {_PART}
+"""
+_RENEW = f"""
+UPDATE inventory_allocation allocation
+SET lease_until = statement_timestamp() + %(lease)s * interval '1 second'
+FROM inventory_stocklevel level
+WHERE allocation.id = ANY(%(ids)s) AND level.id = allocation.level_id AND allocation.state = 'sending'
+  AND allocation.lease_until = %(until)s AND allocation.lease_until < statement_timestamp()
+  AND allocation.sent_at + %(window)s * interval '1 second'
+      > statement_timestamp() + %(lease)s * interval '1 second'
 RETURNING {_PART}
 """
 _OF_STATE = f"""
@@ -138,11 +165,44 @@ def find(supplier: Supplier, reference: str, states: Sequence[str]) -> Claim | N
         return _claim_of(supplier, reference, cursor.fetchall())
 
 
+def expect(claimed: Claim, expected: Mapping[Ref, int | None], *, lease_seconds: float) -> Claim | None:
+    """The claim with what upstream has now, and a new lease; None if it ran out and may be with somebody else."""
+    wanted = [expected[part.ref] for part in claimed.parts]
+    return _held(claimed, _EXPECT, {"expected": wanted, "lease": lease_seconds})
+
+
+def renew(claimed: Claim, *, lease_seconds: float, window_seconds: float) -> Claim | None:
+    """Take over a claim that ran out, to send the very same again; None if somebody else does, or it is too late.
+
+    window_seconds: how long upstream knows its first sending by our key.
+    """
+    return _held(claimed, _RENEW, {"lease": lease_seconds, "window": window_seconds})
+
+
+def _held(claimed: Claim, statement: str, values: Mapping[str, Any]) -> Claim | None:
+    """The claim as this statement leaves it: the whole of it, or nothing is changed."""
+    with transaction.atomic(durable=True), connection.cursor() as cursor:
+        cursor.execute(statement, {"ids": claimed.ids, "until": claimed.lease_until, **values})
+        rows = cursor.fetchall()
+        if len(rows) < len(claimed.parts):
+            transaction.set_rollback(True)
+            return None
+        return _claim_of(claimed.supplier, claimed.reference, rows)
+
+
 def _claim_of(supplier: Supplier, reference: str, rows: Sequence[tuple[Any, ...]]) -> Claim | None:
-    parts = [Part(row[0], row[1], Ref(row[2], row[3], row[4]), row[5]) for row in sorted(rows, key=lambda row: row[0])]
-    leases = [row[6] for row in rows if row[6]]
-    upstream_order = next((row[7] for row in rows if row[7]), "")
-    return Claim(supplier, reference, parts, max(leases, default=None), upstream_order) if parts else None
+    if not rows:
+        return None
+    parts = [Part(row[0], row[1], Ref(*row[2:5]), row[5], row[6]) for row in sorted(rows, key=lambda row: row[0])]
+    leases, orders, sent = zip(*(row[7:] for row in rows), strict=True)
+    return Claim(
+        supplier,
+        reference,
+        parts,
+        lease_until=max(filter(None, leases), default=None),
+        upstream_order=next(filter(None, orders), ""),
+        sent_at=min(filter(None, sent), default=None),
+    )
 
 
 def give_back(claimed: Claim, *, again: bool = False) -> None:

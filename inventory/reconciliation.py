@@ -11,12 +11,12 @@ import structlog
 from django.db import connection
 from prometheus_client import Counter
 
-from inventory import claims, effects
+from inventory import claims, effects, sending
 from inventory.claims import Claim
 from inventory.effects import Claimed
 from inventory.models import Effect
+from inventory.sending import reason_of
 from suppliers import gateway
-from suppliers.adapters.limits import Limits
 from suppliers.errors import SupplierError, Transient
 from suppliers.models import Supplier
 from suppliers.readings import Adapter, Capability, ConfirmResult, Outcome
@@ -27,7 +27,6 @@ outcomes = Counter(
 )
 
 WORK_SECONDS = 40  # a drain stops taking on work after this; the sweep rings again for what is left
-CLAIM_MARGIN_SECONDS = 5  # by which a claim outlives the deadline of the call that it covers
 FIRST_BACKOFF, LONGEST_BACKOFF = 2.0, 30.0  # seconds, doubling with each attempt; as in incremental
 LONGEST_RETRY_AFTER = 600.0
 DOUBTFUL_ATTEMPTS = 5  # cancels without a clear answer before a person is told
@@ -73,9 +72,10 @@ def suppliers_with_expired_claims() -> list[int]:
 
 
 def resolve_expired_claims(supplier_id: int) -> int:
-    """Look up the orders that this supplier never answered for, by our reference; how many are clear now.
+    """Clear up the orders that this supplier never answered for; how many are clear now.
 
-    Never sends an order: one that upstream does not know is given back, and an effect sends it anew.
+    A supplier that knows repeats is sent the same again.  Any other is asked by our reference: an order that it does
+    not know is given back, and an effect sends it anew.
     """
     supplier = Supplier.objects.get(pk=supplier_id)
     upstream = gateway.for_supplier(supplier)
@@ -85,18 +85,20 @@ def resolve_expired_claims(supplier_id: int) -> int:
         if claimed is None or claimed.lease_until is None:
             continue
         asked_at = _clock()
-        result, reachable = _read_back(upstream, claimed)
-        # Until upstream's own delay has passed, an order that it does not show yet may still appear.
-        decisive = asked_at >= claimed.lease_until + timedelta(seconds=supplier.settlement_lag_seconds)
-        resolved += _take_answer(claimed, result, decisive=decisive)
+        result, reachable = _ask(upstream, claimed)
+        resolved += _take_answer(claimed, result, asked_at)
         if not reachable:
             break
     return resolved
 
 
-def _take_answer(claimed: Claim, result: ConfirmResult, *, decisive: bool) -> bool:
-    """Act on a read-back; whether the outcome is clear now."""
-    if result.outcome in (Outcome.UNKNOWN, Outcome.NOT_FOUND) and not decisive:
+def _take_answer(claimed: Claim, result: ConfirmResult, asked_at: datetime) -> bool:
+    """Act on what was learned of an order; whether the outcome is clear now."""
+    # Until upstream's own delay has passed, an order that it does not show yet may still appear.  A repeat may arrive
+    # late as well: so "no" counts from the last sending, while a person is told counting from the first.
+    since = claimed.lease_until if result.outcome is Outcome.NOT_FOUND else claimed.sent_at or claimed.lease_until
+    early = since is None or asked_at < since + timedelta(seconds=claimed.supplier.settlement_lag_seconds)
+    if early and result.outcome in (Outcome.UNKNOWN, Outcome.NOT_FOUND):
         return False
     _note(claimed, "readback", result)
     if result.outcome is Outcome.UNKNOWN:
@@ -109,6 +111,18 @@ def _take_answer(claimed: Claim, result: ConfirmResult, *, decisive: bool) -> bo
     return True
 
 
+def _ask(upstream: Adapter, claimed: Claim) -> tuple[ConfirmResult, bool]:
+    """As `_read_back`, after sending the order once more where that is safe."""
+    again = sending.send_again(upstream, claimed)
+    if again is None:
+        return _read_back(upstream, claimed)
+    if again.outcome is not Outcome.UNKNOWN or Capability.READBACK not in upstream.capabilities:
+        return again, True
+    result, reachable = _read_back(upstream, claimed)
+    # What was just sent may still arrive: that upstream does not know it proves nothing yet.
+    return (again if result.outcome is Outcome.NOT_FOUND else result), reachable
+
+
 def _read_back(upstream: Adapter, claimed: Claim) -> tuple[ConfirmResult, bool]:
     """The answer, and whether the supplier can be asked for more."""
     if Capability.READBACK not in upstream.capabilities:
@@ -116,7 +130,7 @@ def _read_back(upstream: Adapter, claimed: Claim) -> tuple[ConfirmResult, bool]:
     try:
         return upstream.readback(claimed.request), True
     except SupplierError as error:
-        return ConfirmResult(Outcome.UNKNOWN, detail=_reason(error)), False
+        return ConfirmResult(Outcome.UNKNOWN, detail=reason_of(error)), False
 
 
 def _unanswered(supplier_id: int) -> Iterator[str]:
@@ -142,8 +156,8 @@ def _work_off(kind: Effect.Kind, supplier_id: int, act: Callable[[Adapter, Suppl
             upstream = upstream or gateway.for_supplier(supplier)
             act(upstream, supplier, effect)
         except SupplierError as error:
-            log.warning("upstream_postponed", supplier=supplier.slug, kind=str(kind), reason=_reason(error))
-            effects.postpone([effect.id], delay=_delay(effect, error), error=_reason(error))
+            log.warning("upstream_postponed", supplier=supplier.slug, kind=str(kind), reason=reason_of(error))
+            effects.postpone([effect.id], delay=_delay(effect, error), error=reason_of(error))
             break
         done += 1
     return done
@@ -159,22 +173,16 @@ def _confirm(upstream: Adapter, supplier: Supplier, effect: Claimed) -> None:
     if Capability.CONFIRM not in upstream.capabilities:
         effects.close([effect.id])  # the order stays subtracted until somebody marks it as ordered there
         return
-    claimed = claims.claim(supplier, effect.target, lease_seconds=_call_seconds(supplier) + CLAIM_MARGIN_SECONDS)
+    claimed = claims.claim(supplier, effect.target, lease_seconds=sending.lease_seconds(supplier))
     if claimed is None:
         effects.close([effect.id])  # cancelled, done, or with somebody whose expired claim will be read back
         return
-    try:
-        result = upstream.confirm(claimed.request)
-    except SupplierError as error:
-        if not (isinstance(error, Transient) and error.sent):
-            claims.give_back(claimed)
-            raise
-        result = ConfirmResult(Outcome.UNKNOWN, detail=_reason(error))
-    _note(claimed, "confirm", result)
-    if result.outcome in (Outcome.UNKNOWN, Outcome.NOT_FOUND):
-        claims.leave_open(claimed, result.detail, [effect.id])
+    sent = sending.send(upstream, claimed)
+    _note(sent.claim, "confirm", sent.result)
+    if sent.result.outcome in (Outcome.UNKNOWN, Outcome.NOT_FOUND):
+        claims.leave_open(sent.claim, sent.result.detail, [effect.id])
     else:
-        claims.conclude(claimed, result, [effect.id])
+        claims.conclude(sent.claim, sent.result, [effect.id])
 
 
 def _cancel(upstream: Adapter, supplier: Supplier, effect: Claimed) -> None:
@@ -198,11 +206,6 @@ def _cancel(upstream: Adapter, supplier: Supplier, effect: Claimed) -> None:
     claims.conclude_cancel(taken, result, [effect.id])
 
 
-def _call_seconds(supplier: Supplier) -> float:
-    """The deadline of one call to this supplier."""
-    return Limits(**supplier.config.get("limits", {})).total_seconds
-
-
 def _clock() -> datetime:
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
@@ -220,7 +223,3 @@ def _note(claimed: Claim, intent: str, result: ConfirmResult) -> None:
         outcome=str(result.outcome),
         detail=result.detail,
     )
-
-
-def _reason(error: SupplierError) -> str:
-    return f"{type(error).__name__}: {error}"

@@ -33,8 +33,8 @@ class AllocationAdmin(ReadOnlyAdmin):
     readonly_fields = ("created_at",)
     fieldsets = (
         (None, {"fields": (("reference", "sku", "level"), ("quantity", "state", "upstream_order"))}),
-        (None, {"fields": (("created_at", "expires_at", "lease_until"), ("confirmed_at", "closed_at"))}),
-        (None, {"fields": (("cancel_requested_at", "detail"),)}),
+        (None, {"fields": (("created_at", "expires_at", "closed_at"), ("sent_at", "lease_until", "confirmed_at"))}),
+        (None, {"fields": (("cancel_requested_at", "expected_available", "detail"),)}),
     )
 
     @display(description="State", ordering="state", label=ALLOCATION_LABELS)

@@ -30,6 +30,12 @@ class Allocation(models.Model):
     state = models.CharField(max_length=10, choices=State, default=State.COMMITTED)
     expires_at = models.DateTimeField(null=True, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
+    sent_at = models.DateTimeField(
+        null=True, blank=True, help_text="When what upstream was asked for was first sent; from then it knows our key."
+    )
+    expected_available = models.IntegerField(
+        null=True, blank=True, help_text="What upstream had when the order was sent, if it compares."
+    )
     upstream_order = models.CharField(max_length=100, blank=True)
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
     confirmed_at = models.DateTimeField(null=True, blank=True)

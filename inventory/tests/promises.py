@@ -45,10 +45,11 @@ def make_due(kind: str) -> None:
 
 
 def pass_time(reference: str, seconds: float) -> None:
-    """Make what happened to the order older: its claim and its confirmation."""
+    """Make what happened to the order older: its claim, its sending and its confirmation."""
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE inventory_allocation SET lease_until = lease_until - %(by)s * interval '1 second',"
+            " sent_at = sent_at - %(by)s * interval '1 second',"
             " confirmed_at = confirmed_at - %(by)s * interval '1 second' WHERE reference = %(reference)s",
             {"by": seconds, "reference": reference},
         )
