@@ -14,12 +14,15 @@ _YOUNG_SECONDS = 5  # longer than most claims are worked on
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """An effect to be written.  delay: seconds from now until it may be worked on."""
+    """An effect to be written.  delay: seconds from now until it may be worked on.  reason: why, where that is not
+    plain from what it was committed with.
+    """
 
     kind: str
     target: str
     supplier_id: int | None = None
     delay: float = 0.0
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +40,16 @@ def record(dues: Sequence[Due]) -> None:
     if not dues:
         return
     sql.execute(
-        "INSERT INTO inventory_effect (kind, target, supplier_id, due_at, attempts, error)"
-        " SELECT kind, target, supplier_id, now() + delay * interval '1 second', 0, ''"
-        " FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::float8[]) AS due(kind, target, supplier_id, delay)",
+        "INSERT INTO inventory_effect (kind, target, supplier_id, due_at, attempts, error, reason)"
+        " SELECT kind, target, supplier_id, now() + delay * interval '1 second', 0, '', reason"
+        " FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::float8[], %s::text[])"
+        " AS due(kind, target, supplier_id, delay, reason)",
         [
             [str(due.kind) for due in dues],
             [due.target for due in dues],
             [due.supplier_id for due in dues],
             [due.delay for due in dues],
+            [due.reason for due in dues],
         ],
     )
 

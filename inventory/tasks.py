@@ -3,7 +3,7 @@
 import structlog
 from celery import shared_task
 
-from inventory import effects, events, holds, lanes, reconciliation, snapshots
+from inventory import effects, events, holds, lanes, reconciliation, snapshots, wanted
 
 log = structlog.get_logger(__name__)
 
@@ -74,3 +74,14 @@ def note_events() -> None:
 @shared_task(soft_time_limit=50, time_limit=60)
 def purge_pushes() -> None:
     snapshots.purge_pushes()
+
+
+@shared_task(soft_time_limit=20, time_limit=30, expires=MESSAGE_SECONDS)
+def read_riskiest() -> None:
+    for lane in snapshots.ask_riskiest():
+        drain.delay(*lane)
+
+
+@shared_task(soft_time_limit=10, time_limit=20, expires=MESSAGE_SECONDS)
+def note_refusals(refused: list[tuple[str, int]]) -> None:
+    wanted.note(refused)

@@ -25,6 +25,8 @@ app.conf.beat_schedule = {
     "resolve-expired-claims": {"task": "inventory.tasks.resolve_expired_claims", "schedule": 5.0},
     # Expired holds free their units at most this long after their deadline, sold or not.
     "expire-holds": {"task": "inventory.tasks.expire_holds", "schedule": 10.0},
+    # What is riskiest is read with what is left of each supplier's budget, looked at so often.
+    "read-riskiest": {"task": "inventory.tasks.read_riskiest", "schedule": 5.0},
     # That a sales event began or ended is written down at most this long after it did.
     "note-events": {"task": "inventory.tasks.note_events", "schedule": 2.0},
     # Done effects are kept for a week as evidence, then deleted.

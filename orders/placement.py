@@ -24,7 +24,7 @@ from orders.holds import Hold
 from orders.intents import Intent, KeyReused, Outcome, Placed, Refused, WrongReservation
 from orders.models import Order
 from orders.records import Draft
-from orders.signals import order_placed
+from orders.signals import order_placed, order_refused
 
 OUTCOMES = Counter("holdfast_placements_total", "What became of orders and holds.", ["outcome"])
 
@@ -124,8 +124,13 @@ def recall(intents: Sequence[Intent]) -> dict[int, Outcome]:
 
 
 def _count(outcomes: Iterable[Outcome]) -> None:
+    short: list[str] = []
     for outcome in outcomes:
         OUTCOMES.labels(type(outcome).__name__.lower()).inc()
+        if isinstance(outcome, Refused):
+            short += [shortage.sku for shortage in outcome.shortages]
+    if short:
+        order_refused.send_robust(sender=Order, codes=short)
 
 
 def _retry(intents: Sequence[Intent], codes: Sequence[str]) -> _Batch:

@@ -5,7 +5,7 @@ Whoever talks to a supplier calls `for_supplier` and gets an `Adapter`; nothing 
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from dataclasses import dataclass
 from typing import TypeVar
 
 import stamina
@@ -17,7 +17,7 @@ from suppliers.breaker import Breaker
 from suppliers.errors import BlockedAddress, CircuitOpen, NotConfigured, SupplierError, Throttled, Transient
 from suppliers.models import Supplier
 from suppliers.pace import LONGEST_PAUSE, Pace
-from suppliers.readings import ConfirmRequest, ConfirmResult, FetchResult, Json, Page, ProbeReport, Ref
+from suppliers.readings import Capability, ConfirmRequest, ConfirmResult, FetchResult, Json, Page, ProbeReport, Ref
 from suppliers.transport import Deadline, Request, Response, exchange, new_session
 
 Result = TypeVar("Result")
@@ -86,6 +86,18 @@ def worth_repeating(error: Exception, deadline: Deadline) -> bool | float:
     return error.retry_after if error.retry_after < min(LONGEST_PAUSE, deadline.remaining) else False
 
 
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What is left of a supplier's rate just now: calls in a window, and how many of them are free.
+
+    rows_per_read: that a direct read brings with one call; 0: it has none.
+    """
+
+    left: int
+    calls: int
+    rows_per_read: int
+
+
 class Gateway:
     """A supplier as the core sees it; implements `suppliers.readings.Adapter`.
 
@@ -93,9 +105,20 @@ class Gateway:
     """
 
     def __init__(self, supplier: Supplier) -> None:
-        self._adapter = build(supplier, partial(PolicedCaller, supplier.slug))
+        self._name, self._limits = supplier.slug, Limits()
+        self._adapter = build(supplier, self._connect)
         self.capabilities = self._adapter.capabilities
         self.idempotent_seconds = self._adapter.idempotent_seconds
+
+    def _connect(self, limits: Limits) -> PolicedCaller:
+        self._limits = limits
+        return PolicedCaller(self._name, limits)
+
+    def allowance(self) -> Allowance:
+        """How much may be asked beyond what must be; asks nothing."""
+        left, calls = Pace(self._name, self._limits).left()
+        rows: int = getattr(self._adapter, "rows_per_read", 1)
+        return Allowance(left, calls, rows if Capability.FETCH in self.capabilities else 0)
 
     def probe(self) -> ProbeReport:
         """Try authentication and the first page, for a person."""

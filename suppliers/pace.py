@@ -37,6 +37,18 @@ class Pace:
                 raise Throttled("Our own limit for this supplier leaves no call in time.", seconds)
             time.sleep(min(seconds, LONGEST_NAP))
 
+    def left(self) -> tuple[int, int]:
+        """Calls that may still go out in the present window, and all that it holds; takes none."""
+        state = shared_state()
+        if self._pause():
+            return 0, self._item.amount
+        limiter = redis_limiter(state) if state.client() is not None else process_limiter
+        try:
+            return max(0, limiter.get_window_stats(self._item, self._name).remaining), self._item.amount
+        except redis.RedisError:
+            state.lost()
+            return 0, self._item.amount  # who cannot see the budget leaves it to those who must call
+
     def pause(self, seconds: float) -> None:
         """The supplier asked for it: nobody calls until then."""
         seconds = min(seconds, LONGEST_PAUSE)

@@ -192,7 +192,7 @@ class DueFilter(admin.SimpleListFilter):
 
 @admin.register(Effect)
 class EffectAdmin(ReadOnlyAdmin):
-    list_display = ("id", "kind", "supplier", "target", "shown_state", "due_at", "attempts", "error")
+    list_display = ("id", "kind", "supplier", "target", "shown_state", "due_at", "attempts", "reason", "error")
     list_filter = (DueFilter, "kind", "supplier")
     list_select_related = ("supplier",)
     ordering = ("-id",)
@@ -200,7 +200,7 @@ class EffectAdmin(ReadOnlyAdmin):
     search_help_text = "A whole SKU, level id or order number"
     readonly_fields = ("shown_state", "created_at")
     fieldsets = (
-        (None, {"fields": (("kind", "supplier", "target"), ("shown_state", "attempts", "error"))}),
+        (None, {"fields": (("kind", "supplier", "target"), ("shown_state", "attempts"), "reason", "error")}),
         (None, {"fields": (("created_at", "due_at"), ("leased_until", "done_at"))}),
     )
     actions = ("run_now",)

@@ -159,6 +159,20 @@ class Offer(models.Model):
         return f"{self.sku_id} from {self.level_id}"
 
 
+class Wanted(models.Model):
+    """How many orders for a SKU were refused lately: each counts for less as it ages, after an hour for nothing."""
+
+    sku = models.OneToOneField(Sku, on_delete=models.CASCADE, primary_key=True, related_name="wanted")
+    refused = models.PositiveIntegerField(help_text="As of noted_at.")
+    noted_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "wanted"
+
+    def __str__(self) -> str:
+        return f"{self.refused} × {self.sku_id}"
+
+
 class Feed(models.Model):
     """How new a supplier's catalogue as a whole is.
 

@@ -6,6 +6,7 @@ chunks nothing is locked and no transaction is open; a worker that dies leaves a
 
 from inventory.snapshots.full import run_full, start_due
 from inventory.snapshots.incremental import sync_due
+from inventory.snapshots.priorities import ask_riskiest
 from inventory.snapshots.pushed import purge as purge_pushes
 from inventory.snapshots.pushed import take_in_due
 from inventory.snapshots.rehearsal import rehearse
@@ -14,6 +15,7 @@ from inventory.snapshots.runs import LeaseLost, SnapshotUnavailable, purge
 __all__ = [
     "LeaseLost",
     "SnapshotUnavailable",
+    "ask_riskiest",
     "purge",
     "purge_pushes",
     "rehearse",

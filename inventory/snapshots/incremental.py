@@ -69,7 +69,8 @@ def sync_due(supplier_id: int) -> int:
     waiting, closed = _sort(supplier, claimed)
     if not waiting:
         return closed
-    levels = StockLevel.objects.in_bulk(list(waiting))
+    found_levels = StockLevel.objects.in_bulk(list(waiting))
+    levels = {pk: found_levels[pk] for pk in waiting if pk in found_levels}
     snapshot = Snapshot.objects.create(supplier=supplier, kind=Snapshot.Kind.INCREMENTAL, actor="sync")
     batch = _Batch(snapshot, levels, waiting, runs.clock())  # the clock after the claim, before the request
     batch.origin = Origin(actor="sync", request_id=f"snapshot-{snapshot.pk}")
@@ -101,7 +102,9 @@ def _sort(supplier: Supplier, claimed: Sequence[Claimed]) -> tuple[dict[int, lis
         fresh = {int(target): float(left) for target, left in cursor.fetchall() if _is_of(target, ours)}
     for level_id, left in fresh.items():
         effects.postpone([effect.id for effect in by_target[str(level_id)]], delay=max(left, 0.1), tried=False)
-    return {level_id: by_target[str(level_id)] for level_id in ours if level_id not in fresh}, len(strange)
+    # In the order they were asked for: what is riskiest is read first.
+    waiting = [int(target) for target in by_target if _is_of(target, ours - fresh.keys())]
+    return {level_id: by_target[str(level_id)] for level_id in waiting}, len(strange)
 
 
 def _is_of(target: str, level_ids: set[int]) -> bool:

@@ -18,6 +18,7 @@ from inventory.models import Allocation, Effect, Offer, SalesEvent, Sku, StockLe
 from orders import cancellation, placement
 from orders.intents import Intent, KeyReused, Outcome, Placed, Refused, WrongReservation
 from orders.models import Order, OrderLine, Reservation
+from orders.signals import order_refused
 from storefronts.models import Storefront
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -291,6 +292,19 @@ def test_in_shortfall_a_hold_converts_only_as_far_as_it_is_sellable(make_level, 
     assert shortages(outcome) == [("TEA", 5, 3)]
     assert Reservation.objects.get().status == "held"
     assert Allocation.objects.get().state == "held"
+
+
+def test_what_was_refused_is_told_for_whoever_reads_stock(make_level, intent):
+    make_level("TEA", 1)
+    told: list[str] = []
+
+    def hear(codes: list[str], **_: object) -> None:
+        told.extend(codes)
+
+    order_refused.connect(hear)
+    place(intent("a", ("TEA", 2), ("NONE", 1)), intent("b", ("TEA", 1)), intent("c", ("TEA", 1)))
+    order_refused.disconnect(hear)
+    assert sorted(told) == ["NONE", "TEA", "TEA"]
 
 
 def start_event(**fields: object) -> None:

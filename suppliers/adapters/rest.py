@@ -50,6 +50,7 @@ class RestAdapter:
         self.idempotent_seconds: float = config.get("confirm", {}).get("idempotent_seconds", 0)
         if self.idempotent_seconds:
             self.capabilities |= Capability.IDEMPOTENT
+        self.rows_per_read: int = config.get("fetch", {}).get("batch", 50)
         self._limits = Limits(**config.get("limits", {}))
         redact = Redaction(secrets.values())
         judge = Judge(config.get("errors", []), redact, use_last_modified=not config.get("ignore_last_modified", False))
