@@ -50,15 +50,15 @@ def of(position: Position) -> Availability:
     ]
     available = position.available()
     read = [(level.read_at, level.policy) for level in believed if level.read_at is not None]
-    ends = [end for end in (trust.expires_at(read_at, policy) for read_at, policy in read) if end is not None]
-    ends += [level.caution.changes_at for level in believed if level.caution.changes_at is not None]
+    ends = [trust.changes_at(read_at, policy, now=position.now) for read_at, policy in read]
+    ends += [level.caution.changes_at for level in believed]
     return Availability(
         sku=position.code,
         available=available,
         status=_status(position, available, known=bool(believed)),
         as_of=min((read_at for read_at, _ in read), default=None),
         stale_at=min((trust.stale_at(read_at, policy) for read_at, policy in read), default=None),
-        valid_until=min(ends, default=None),
+        valid_until=min((end for end in ends if end is not None), default=None),
         version=position.version,
         epoch=position.epoch,
     )

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from inventory import availability, bell, effects, settlement, tasks
+from inventory import availability, bell, effects, policy, settlement, tasks
 from inventory.effects import Due
 from inventory.ledger import Origin
 from inventory.models import Allocation, Discrepancy, Effect, Sku, StockLevel
@@ -38,6 +38,14 @@ def invalidate_on_commit(codes: Iterable[str]) -> None:
     wanted = sorted(set(codes))
     effects.record([Due(Effect.Kind.INVALIDATE, code) for code in wanted])
     transaction.on_commit(partial(availability.invalidate, wanted), robust=True)
+
+
+def recount(level: StockLevel) -> None:
+    """Have a level counted anew whose policy is being edited.  Requires the open transaction of the edit."""
+    policy.edited(level.supplier_id, level.pk)
+    transaction.on_commit(partial(bell.ring, [(str(Effect.Kind.RETRUST), level.supplier_id)]), robust=True)
+    # What its lots allow changes at once.
+    invalidate_on_commit(Sku.objects.filter(offers__level=level).values_list("code", flat=True))
 
 
 def switch(skus: Sequence[Sku], *, stop: bool) -> None:

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from inventory import sql, trust
+from inventory import lots, sql, terms, trust
 from inventory.caution import NONE, Caution
+from inventory.lots import Lots, Source
 from inventory.strategies import Strategy
 
 
@@ -36,9 +37,11 @@ class Level:
 
     def free(self, now: datetime) -> int:
         """Units that an order may take at `now`."""
-        if not (self.selling and trust.is_believed(self.reported, self.read_at, self.policy, now=now)):
+        if not self.selling or self.reported is None:
             return 0
-        return max(0, self.sellable - self.caution.held_back(self.sellable, self.kept) - self.allocated)
+        units = trust.worth(self.sellable, self.read_at, self.policy, now=now)
+        units -= self.caution.held_back(self.sellable, self.kept) + self.allocated
+        return self.policy.lots.within(max(0, units))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,28 @@ class Position:
         everywhere = self._free(self.levels)
         reaching = self.reaching(destination)
         there = everywhere if reaching is self.levels else self._free(reaching)
-        return max(0, min(there, everywhere - self.safety_stock))
+        units = max(0, min(there, everywhere - self.safety_stock))
+        # All of what is there can be ordered: the levels' own lots have seen to it.
+        return units if units == there else self.orderable(units, destination)
+
+    def orderable(self, units: int, destination: str = "") -> int:
+        """The largest quantity of at most so many units that the levels' lots can serve now."""
+        sources = self.sources(self.reaching(destination))
+        if self.splittable:
+            return lots.below(sources, units)
+        return max((source.lots.within(min(units, source.free)) for source in sources), default=0)
+
+    def orderable_above(self, units: int, destination: str = "") -> int | None:
+        """The smallest quantity above this one that can be ordered now; None: there is none, or none near it."""
+        sources, most = self.sources(self.reaching(destination)), self.available(destination)
+        if self.splittable:
+            return lots.above(sources, units, most)
+        above = [found for source in sources if (found := lots.above([source], units, min(source.free, most)))]
+        return min(above, default=None)
+
+    def sources(self, levels: Sequence[Level]) -> list[Source]:
+        """What each of these levels can give now."""
+        return [Source(level.free(self.now), level.policy.lots) for level in levels]
 
     def reaching(self, destination: str) -> list[Level]:
         """The levels whose goods may be sent there; all of them if nobody said where to."""
@@ -143,6 +167,7 @@ LEFT JOIN LATERAL (
     FROM inventory_salesevent event
     WHERE event.switched_on AND event.ends_at > statement_timestamp() AND {OF_EVENT}
 ) caution ON true
+{terms.JOINS}
 """
 
 _SELECT = f"""
@@ -150,7 +175,7 @@ SELECT sku.id, sku.code, sku.stop_selling OR COALESCE(board.stop_selling, false)
        sku.low_stock_threshold, sku.version, COALESCE(board.epoch, 1), clock_timestamp(),
        level.id, supplier.id, supplier.slug, level.reported, level.sellable, level.allocated, level.version, {READ_AT},
        supplier.enabled AND NOT supplier.stop_selling,
-       supplier.buffer, supplier.stale_after_seconds, supplier.expire_after_seconds,
+       supplier.buffer, supplier.stale_after_seconds, supplier.expire_after_seconds, supplier.stale_cap, {terms.LOTS},
        COALESCE(caution.units, 0), COALESCE(caution.share, 0), COALESCE(caution.stop_selling, false),
        caution.hold_seconds, caution.changes_at,
        sku.sourcing, COALESCE(NULLIF(offer.ships_to, ''), supplier.ships_to, ''),
@@ -218,8 +243,15 @@ def _assemble(rows: Iterable[tuple[Any, ...]]) -> dict[str, Position]:
             continue
         level = levels.get(row[9])
         if level is None:
-            level = levels[row[9]] = Level(*[*row[9:18], trust.Policy(*row[18:21]), Caution(*row[21:26])])
+            level = levels[row[9]] = Level(*[*row[9:18], _policy(*row[18:24]), Caution(*row[24:29])])
         position.levels.append(level)
         if row[-2] or row[-1] is not None:
             position.deliveries[level.id] = Delivery(*row[-2:])
     return positions
+
+
+def _policy(
+    buffer: int, stale_after: int, expire_after: int | None, stale_cap: int | None, lot: int, min_order: int
+) -> trust.Policy:
+    """What of a policy decides on a number that is stored."""
+    return trust.Policy(buffer, stale_after, expire_after, stale_cap, lots=Lots(lot, min_order))

@@ -14,7 +14,7 @@ from typing import Any
 
 from django.db import connection
 
-from inventory import arrays, discrepancies, ledger, terms, transitions, trust
+from inventory import arrays, discrepancies, ledger, terms, transitions
 from inventory.caution import Window
 from inventory.ledger import Origin
 from inventory.models import StockMovement
@@ -78,8 +78,10 @@ SELECT level.id, level.supplier_id, level.version, level.reported, level.sellabl
        level.quarantined_at, {READ_AT},
        CASE WHEN {INHERITS} AND feed.complete_as_of >= COALESCE(level.read_at, '-infinity')
             THEN feed.complete_until END,
-       refusal.at, refusal.floor
+       refusal.at, refusal.floor, {terms.COLUMNS}
 FROM inventory_stocklevel level
+JOIN suppliers_supplier supplier ON supplier.id = level.supplier_id
+{terms.JOINS}
 LEFT JOIN inventory_feed feed ON feed.supplier_id = level.supplier_id
 LEFT JOIN LATERAL (
     SELECT at, reported_after - allocated_after AS floor FROM inventory_stockmovement
@@ -89,8 +91,8 @@ LEFT JOIN LATERAL (
 WHERE level.id = ANY(%s::bigint[])
 ORDER BY level.id
 """
-_POLICIES = f"""
-SELECT id, settlement_lag_seconds, {discrepancies.HARD_JUMPS}, {", ".join(terms.COLUMNS)}
+_SUPPLIERS = f"""
+SELECT id, settlement_lag_seconds, {discrepancies.HARD_JUMPS}
 FROM suppliers_supplier supplier WHERE id IN (SELECT supplier_id FROM inventory_stocklevel WHERE id = ANY(%s::bigint[]))
 """
 # Also of events that have ended since: a reading belongs to the time that it is as new as.
@@ -237,14 +239,14 @@ def believe(level_ids: Sequence[int], *, reason: str, origin: Origin) -> Absorbe
 def _standing(level_ids: set[int]) -> tuple[list[Standing], datetime]:
     """Locked levels by id, and the database's time."""
     with connection.cursor() as cursor:
-        cursor.execute(_POLICIES, [arrays.literal(level_ids)])
-        policies = {
-            row[0]: (trust.Policy(*row[3:]), timedelta(seconds=row[1]), row[2] >= transitions.BOAST)
-            for row in cursor.fetchall()
+        cursor.execute(_SUPPLIERS, [arrays.literal(level_ids)])
+        suppliers = {
+            supplier_id: (timedelta(seconds=lag), jumps >= transitions.BOAST)
+            for supplier_id, lag, jumps in cursor.fetchall()
         }
         cursor.execute(_STANDING, [arrays.literal(level_ids)])
         levels = [
-            Standing(row[0], row[1], row[2], Numbers(*row[3:13]), *policies[row[1]], *row[13:])
+            Standing(*[*row[:3], Numbers(*row[3:13]), terms.policy(row[17:]), *suppliers[row[1]], *row[13:17]])
             for row in cursor.fetchall()
         ]
         cursor.execute("SELECT clock_timestamp()")

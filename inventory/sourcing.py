@@ -4,7 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from itertools import islice
 
+from inventory import lots
 from inventory.positions import Level, Position
 from inventory.strategies import Strategy
 
@@ -29,11 +31,23 @@ class Shortage:
 
 
 @dataclass(frozen=True, slots=True)
+class Unorderable:
+    """A line that there is stock for, in no such quantity.  below, above: the nearest ones that can be ordered now."""
+
+    sku: str
+    requested: int
+    below: int | None
+    above: int | None
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
-    """Takes for every line, or the shortages of the short ones; never both."""
+    """Takes for every line, or the shortages of the short ones, or the lines in the way of lots; one of the three."""
 
     takes: Sequence[Take] = ()
     shortages: Sequence[Shortage] = ()
+    unorderable: Sequence[Unorderable] = ()
 
 
 def decide(positions: Mapping[str, Position], lines: Sequence[tuple[str, int]], destination: str = "") -> Decision:
@@ -43,52 +57,70 @@ def decide(positions: Mapping[str, Position], lines: Sequence[tuple[str, int]], 
     destination: a country; only levels that may ship there serve.
     """
     takes: list[Take] = []
-    short: list[Shortage] = []
+    refused: list[Shortage | Unorderable] = []
     for code, quantity in lines:
-        shortage = _shortage(positions, code, quantity, destination)
-        if shortage:
-            short.append(shortage)
-        else:
-            takes += _take(positions[code], quantity, destination)
-    if short:
+        served = _serve(positions.get(code), code, quantity, destination)
+        if isinstance(served, Shortage | Unorderable):
+            refused.append(served)
+            continue
+        for level, units in served:
+            level.allocated += units
+            takes.append(Take(code, level, units))
+    if refused:
         for take in takes:
             take.level.allocated -= take.quantity
-        return Decision(shortages=short)
+        return _refusal(refused)
     return Decision(takes=takes)
 
 
-def shortages(
+def refusal(
     positions: Mapping[str, Position], lines: Sequence[tuple[str, int]], destination: str = ""
-) -> list[Shortage]:
-    """The lines that are short, each seen on its own; takes nothing."""
-    return [short for code, quantity in lines if (short := _shortage(positions, code, quantity, destination))]
+) -> Decision | None:
+    """Why these lines cannot be served, each seen on its own; None: perhaps they can.  Takes nothing."""
+    served = [_serve(positions.get(code), code, quantity, destination) for code, quantity in lines]
+    refused = [one for one in served if isinstance(one, Shortage | Unorderable)]
+    return _refusal(refused) if refused else None
 
 
-def _shortage(positions: Mapping[str, Position], code: str, quantity: int, destination: str) -> Shortage | None:
-    position = positions.get(code)
+def _refusal(refused: Sequence[Shortage | Unorderable]) -> Decision:
+    # Who is told of a shortage need not know yet that less must come in lots, too.
+    short = [one for one in refused if isinstance(one, Shortage)]
+    return (
+        Decision(shortages=short)
+        if short
+        else Decision(unorderable=[one for one in refused if isinstance(one, Unorderable)])
+    )
+
+
+_Parts = list[tuple[Level, int]]
+
+
+def _serve(position: Position | None, code: str, quantity: int, destination: str) -> _Parts | Shortage | Unorderable:
+    """Units of the best levels, or why there are none."""
     if position is None:
         return Shortage(code, quantity, 0, 0)
     available = position.available(destination)
-    return Shortage(code, quantity, available, position.version) if quantity > available else None
+    if quantity > available:
+        return Shortage(code, quantity, available, position.version)
+    parts = _parts(position, quantity, destination)
+    if sum(units for _, units in parts) == quantity:
+        return parts
+    below, above = position.orderable(quantity, destination), position.orderable_above(quantity, destination)
+    return Unorderable(code, quantity, below or None, above, position.version)
 
 
-def _take(position: Position, quantity: int, destination: str) -> list[Take]:
-    """Units from the best levels.  Requires: `available` covers the quantity."""
+def _parts(position: Position, quantity: int, destination: str) -> _Parts:
+    """Units of the best levels, as near to the quantity as lots allow.  Requires: `available` covers it."""
     levels = _ranked(position, position.reaching(destination))
     if not position.splittable:
-        level = next(level for level in levels if level.free(position.now) >= quantity)
-        level.allocated += quantity
-        return [Take(position.code, level, quantity)]
+        sources = zip(levels, position.sources(levels), strict=True)
+        fitting = (level for level, one in sources if one.free >= quantity == one.lots.within(quantity))
+        return [(level, quantity) for level in islice(fitting, 1)]
     if position.strategy == Strategy.FEWEST_PARTS:
-        levels = _fewest(levels, quantity, position)
-    takes = []
-    for level in levels:
-        units = min(quantity, level.free(position.now))
-        if units:
-            level.allocated += units
-            takes.append(Take(position.code, level, units))
-            quantity -= units
-    return takes
+        fewest = _fewest(levels, quantity, position)
+        levels = [*fewest, *(level for level in levels if level not in fewest)]
+    units = lots.fill(position.sources(levels), quantity)
+    return [(level, taken) for level, taken in zip(levels, units, strict=True) if taken]
 
 
 _NEVER: datetime = datetime.min.replace(tzinfo=UTC)

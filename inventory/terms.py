@@ -1,22 +1,52 @@
-"""A supplier's row as the policy that the pure rules take."""
+"""What the rows of suppliers and levels say, as the policy that the pure rules take."""
 
-from inventory import trust
-from suppliers.models import Supplier
+from collections.abc import Iterable, Sequence
+from typing import Any
 
-# The columns of a supplier in the order of `trust.Policy`.
-COLUMNS = (
-    "buffer",
-    "stale_after_seconds",
-    "expire_after_seconds",
-    "haircut",
-    "sentinel_at",
-    "sentinel_cap",
-    "jump_ratio",
-    "jump_units",
-    "hard_jump_ratio",
-)
+from django.db import connection
+
+from inventory import arrays, trust
+from inventory.lots import Lots
+from inventory.models import StockLevel
+
+# A level's own terms, of a person, go before its supplier's and before what upstream says of its lots.
+JOINS = "LEFT JOIN inventory_levelpolicy own ON own.level_id = level.id"
+LOTS = "COALESCE(own.lot, level.lot, 1), COALESCE(own.min_order, level.min_order, 1)"
+# What `policy` makes a policy of: columns of whoever selects from levels, their suppliers and the JOINS.
+COLUMNS = f"""
+COALESCE(own.buffer, supplier.buffer), supplier.stale_after_seconds, supplier.expire_after_seconds, supplier.stale_cap,
+COALESCE(own.haircut, supplier.haircut), COALESCE(own.sentinel_at, supplier.sentinel_at),
+COALESCE(own.sentinel_cap, supplier.sentinel_cap), supplier.jump_ratio, supplier.jump_units, supplier.hard_jump_ratio,
+{LOTS}
+"""
+
+_OF_SUPPLIER = f"""
+SELECT {COLUMNS} FROM suppliers_supplier supplier LEFT JOIN inventory_stocklevel level ON false
+{JOINS}
+WHERE supplier.id = %s
+"""
+_OF_LEVELS = f"""
+SELECT level.id, {COLUMNS} FROM inventory_stocklevel level
+JOIN suppliers_supplier supplier ON supplier.id = level.supplier_id
+{JOINS}
+WHERE level.id = ANY(%s::bigint[])
+"""
 
 
-def policy_of(supplier: Supplier) -> trust.Policy:
-    """How far the supplier's numbers are believed, as the given row says."""
-    return trust.Policy(*[getattr(supplier, column) for column in COLUMNS])
+def policy(columns: Sequence[Any]) -> trust.Policy:
+    """The policy that COLUMNS say."""
+    return trust.Policy(*[*columns[:-2], Lots(*columns[-2:])])
+
+
+def of_supplier(supplier_id: int) -> trust.Policy:
+    """How far the supplier's numbers are believed now, where a level has no terms of its own."""
+    with connection.cursor() as cursor:
+        cursor.execute(_OF_SUPPLIER, [supplier_id])
+        return policy(cursor.fetchone())
+
+
+def of_levels(levels: Iterable[StockLevel]) -> dict[int, trust.Policy]:
+    """Level id → how far its numbers are believed now."""
+    with connection.cursor() as cursor:
+        cursor.execute(_OF_LEVELS, [arrays.literal(level.pk for level in levels)])
+        return {level_id: policy(columns) for level_id, *columns in cursor.fetchall()}

@@ -6,13 +6,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from inventory.lots import SINGLY, Lots
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
     """How far a supplier's numbers are believed.
 
-    buffer: units.  The ages are seconds, None: no limit.  haircut: the share that counts, above 0 and at most 1.
+    buffer: units.  The ages are seconds, None: no limit.  stale_cap: the most units that a stale number is worth, None:
+    as many as a fresh one.  haircut: the share that counts, above 0 and at most 1.
     sentinel_at: from this number on it is no count, and sentinel_cap units are sold instead; None: always a count.
+    lots: the quantities that upstream delivers.
     A rise by more than jump_units to more than jump_ratio times what was expected is a jump, one to hard_jump_ratio
     times or more a hard one; None: there is no such thing.
     """
@@ -20,12 +24,14 @@ class Policy:
     buffer: int = 0
     stale_after: int = 900
     expire_after: int | None = None
+    stale_cap: int | None = None
     haircut: Decimal = Decimal(1)
     sentinel_at: int | None = None
     sentinel_cap: int = 0
     jump_ratio: Decimal | None = None
     jump_units: int = 0
     hard_jump_ratio: Decimal | None = None
+    lots: Lots = SINGLY
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +57,7 @@ def sellable(reported: int | None, policy: Policy, *, rejection_cap: int | None 
     """
     if reported is None:
         return Sellable(0, "not counted by the supplier")
-    units, reason = _counted(reported, policy)
+    units, reason = _in_lots(*_counted(reported, policy), policy.lots)
     if rejection_cap is not None and rejection_cap < units:
         units = rejection_cap
         reason += f", capped at {rejection_cap} after a rejection"
@@ -72,6 +78,14 @@ def _counted(reported: int, policy: Policy) -> tuple[int, str]:
     return units, reason
 
 
+def _in_lots(units: int, reason: str, lots: Lots) -> tuple[int, str]:
+    if lots.lot > 1:
+        reason += f", in lots of {lots.lot}"
+    if units - units % lots.lot < lots.min_order > 1:
+        reason += f", below the minimum order of {lots.min_order}"
+    return lots.within(units), reason
+
+
 def _is_declared(reported: int, policy: Policy) -> bool:
     return policy.sentinel_at is not None and reported >= policy.sentinel_at
 
@@ -88,11 +102,33 @@ def rise(expected: int, reported: int, policy: Policy) -> Rise:
     return Rise.HARD
 
 
-def expires_at(read_at: datetime | None, policy: Policy) -> datetime | None:
-    """When a number stops counting by age alone; None: never."""
-    if read_at is None or policy.expire_after is None:
-        return None
-    return read_at + timedelta(seconds=policy.expire_after)
+def aged(told: Sellable, read_at: datetime | None, policy: Policy, *, now: datetime) -> Sellable:
+    """What is left of a level's units at `now`, by the age of its number alone."""
+    units = worth(told.units, read_at, policy, now=now)
+    if units == told.units:
+        return told
+    if read_at is None:
+        return Sellable(units, f"{told.reason}, never read → {units}")
+    if units:
+        return Sellable(units, f"{told.reason}, older than {policy.stale_after} s: at most {units}")
+    limit = policy.stale_after if is_believed(units, read_at, policy, now=now) else policy.expire_after
+    return Sellable(units, f"{told.reason}, older than {limit} s: 0")
+
+
+def worth(units: int, read_at: datetime | None, policy: Policy, *, now: datetime) -> int:
+    """The units that `aged` tells the reason of."""
+    if not is_believed(units, read_at, policy, now=now):
+        return 0
+    if policy.stale_cap is None or units <= policy.stale_cap or read_at is None or now < stale_at(read_at, policy):
+        return units
+    return policy.stale_cap
+
+
+def is_believed(reported: int | None, read_at: datetime | None, policy: Policy, *, now: datetime) -> bool:
+    """Whether a level's number counts at all at `now`: read, counted, and not too old."""
+    if reported is None or read_at is None:
+        return False
+    return policy.expire_after is None or now < read_at + timedelta(seconds=policy.expire_after)
 
 
 def stale_at(read_at: datetime, policy: Policy) -> datetime:
@@ -100,9 +136,8 @@ def stale_at(read_at: datetime, policy: Policy) -> datetime:
     return read_at + timedelta(seconds=policy.stale_after)
 
 
-def is_believed(reported: int | None, read_at: datetime | None, policy: Policy, *, now: datetime) -> bool:
-    """Whether a level's number counts at all at `now`: read, counted, and not too old."""
-    if reported is None or read_at is None:
-        return False
-    limit = expires_at(read_at, policy)
-    return limit is None or now < limit
+def changes_at(read_at: datetime, policy: Policy, *, now: datetime) -> datetime | None:
+    """When age alone changes next what a number is worth; None: never again."""
+    if policy.stale_cap is not None and now < stale_at(read_at, policy):
+        return stale_at(read_at, policy)
+    return None if policy.expire_after is None else read_at + timedelta(seconds=policy.expire_after)

@@ -25,7 +25,9 @@ STATUSES = ["in_stock", "low_stock", "out_of_stock", "unknown"]
 
 
 class StockAnswer(msgspec.Struct):
-    """as_of: the oldest contributing reading, null with `unknown`.  stale: older than its supplier's policy allows."""
+    """available: whole units, which can be ordered as they are: after buffers, haircuts, lots, minimum orders and caps.
+    as_of: the oldest contributing reading, null with `unknown`.  stale: older than its supplier's policy allows.
+    """
 
     sku: str
     available: int

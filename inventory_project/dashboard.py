@@ -18,6 +18,7 @@ from inventory.admin.runs import SNAPSHOT_LABELS, status_of
 from inventory.admin.suppliers import freshness, is_stale
 from inventory.models import Discrepancy, Effect, Sku, Snapshot
 from inventory.positions import READ_AT, SKUS_AND_LEVELS
+from inventory.terms import LOTS
 from orders.models import Order
 from suppliers.models import Supplier, Switchboard
 
@@ -27,24 +28,28 @@ MOST_SUPPLIERS = 50
 NEWEST = 10
 COUNT_WITHIN = 1_000  # milliseconds
 
-# The same rule as inventory.positions, over all active SKUs at once.
+# The same rule as inventory.positions, over all active SKUs at once; but for lots beside safety stock.
 _STATUS_COUNTS = f"""
 WITH free AS (
     SELECT sku.id, sku.stop_selling OR COALESCE(board.stop_selling, false) AS stop_selling,
-           sku.splittable, sku.safety_stock, sku.low_stock_threshold,
+           sku.splittable, sku.safety_stock, sku.low_stock_threshold, ARRAY[{LOTS}] AS lots,
            CASE WHEN supplier.enabled AND NOT supplier.stop_selling AND level.reported IS NOT NULL
                      AND ({READ_AT}) IS NOT NULL
                      AND (supplier.expire_after_seconds IS NULL
                           OR ({READ_AT}) + supplier.expire_after_seconds * interval '1 second' > now())
                      AND caution.stop_selling IS NOT TRUE
-                THEN GREATEST(0, level.sellable - level.allocated - COALESCE(caution.units, 0)
-                              - ceil(COALESCE(caution.share, 0) * level.sellable)) ELSE 0 END AS units
+                THEN GREATEST(0, LEAST(level.sellable, CASE
+                    WHEN ({READ_AT}) + supplier.stale_after_seconds * interval '1 second' <= now()
+                    THEN supplier.stale_cap END) - level.allocated - COALESCE(caution.units, 0)
+                    - ceil(COALESCE(caution.share, 0) * level.sellable)::int) ELSE 0 END AS units
     {SKUS_AND_LEVELS}
     WHERE sku.active
+), orderable AS (
+    SELECT *, CASE WHEN units - units % lots[1] >= lots[2] THEN units - units % lots[1] ELSE 0 END AS within FROM free
 ), skus AS (
     SELECT low_stock_threshold, CASE WHEN stop_selling THEN 0 ELSE GREATEST(
-        0, CASE WHEN splittable THEN sum(units) ELSE max(units) END - safety_stock) END AS available
-    FROM free GROUP BY id, stop_selling, splittable, safety_stock, low_stock_threshold
+        0, CASE WHEN splittable THEN sum(within) ELSE max(within) END - safety_stock) END AS available
+    FROM orderable GROUP BY id, stop_selling, splittable, safety_stock, low_stock_threshold
 )
 SELECT count(*), count(*) FILTER (WHERE available = 0),
        count(*) FILTER (WHERE available > 0 AND available <= low_stock_threshold)

@@ -59,6 +59,7 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     page("SKUs", "sell", "inventory", "sku"),
                     page("Stock levels", "inventory_2", "inventory", "stocklevel"),
+                    page("Level policies", "tune", "inventory", "levelpolicy"),
                     page("Offers", "link", "inventory", "offer"),
                     page("Snapshots", "photo_camera", "inventory", "snapshot"),
                     page("Sales events", "local_fire_department", "inventory", "salesevent"),

@@ -13,8 +13,8 @@ EVERYTHING = {
     "suppliers": ("supplier", "switchboard"),
     "storefronts": ("storefront",),
     "inventory": (
-        *("sku", "offer", "stocklevel", "allocation", "stockmovement", "snapshot", "discrepancy", "effect"),
-        *("salesevent", "push"),
+        *("sku", "offer", "stocklevel", "levelpolicy", "allocation", "stockmovement"),
+        *("snapshot", "discrepancy", "effect", "salesevent", "push"),
     ),
     "orders": ("order", "reservation"),
     "admin": ("logentry",),
@@ -26,6 +26,7 @@ MORE = {
         "inventory": (
             *("add_sku", "change_sku", "delete_sku", "add_offer", "change_offer", "delete_offer"),
             *("add_salesevent", "change_salesevent", "delete_salesevent"),
+            *("add_levelpolicy", "change_levelpolicy", "delete_levelpolicy"),
         ),
     },
     "ops": {

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from inventory.sourcing import Shortage
+from inventory.sourcing import Shortage, Unorderable
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,13 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class NotOrderable:
+    """Nothing was placed: no supplier delivers these quantities.  The key may be tried again."""
+
+    lines: Sequence[Unorderable]
+
+
+@dataclass(frozen=True, slots=True)
 class KeyReused:
     """The key was used for another body."""
 
@@ -62,4 +69,4 @@ class WrongReservation:
     """The order names a hold that the storefront does not have, or whose lines are others."""
 
 
-Outcome = Placed | Refused | KeyReused | WrongReservation
+Outcome = Placed | Refused | NotOrderable | KeyReused | WrongReservation

@@ -8,6 +8,7 @@ from collections import Counter as CountOf
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
@@ -17,16 +18,18 @@ from inventory import availability, effects, positions, sourcing, sql, stock
 from inventory.effects import Due
 from inventory.locks import sku_locks
 from inventory.models import Effect
-from inventory.sourcing import Shortage, Take
+from inventory.sourcing import Decision, Shortage, Take, Unorderable
 from inventory.stock import Locked
 from orders import holds, records
 from orders.holds import Hold
-from orders.intents import Intent, KeyReused, Outcome, Placed, Refused, WrongReservation
+from orders.intents import Intent, KeyReused, NotOrderable, Outcome, Placed, Refused, WrongReservation
 from orders.models import Order
 from orders.records import Draft
 from orders.signals import order_placed, order_refused
 
 OUTCOMES = Counter("holdfast_placements_total", "What became of orders and holds.", ["outcome"])
+
+Line = TypeVar("Line", Shortage, Unorderable)
 
 _ATTEMPTS = 3  # a key used twice at once makes one of the two start over, and then find the other's answer
 
@@ -50,9 +53,15 @@ class _Batch:
         for _ in range(2 if hold else 1):
             self.raised.update(codes)
 
-    def as_of_now(self, short: Shortage) -> Shortage:
+    def as_of_now(self, line: Line) -> Line:
         """With the version that has the orders before it counted in, as its number has."""
-        return replace(short, version=short.version + self.raised[short.sku])
+        return replace(line, version=line.version + self.raised[line.sku])
+
+    def refused(self, decision: Decision) -> Refused | NotOrderable:
+        """What becomes of an order that cannot be served."""
+        if decision.shortages:
+            return Refused([self.as_of_now(short) for short in decision.shortages])
+        return NotOrderable([self.as_of_now(line) for line in decision.unorderable])
 
 
 def place(intents: Sequence[Intent]) -> list[Outcome]:
@@ -83,9 +92,9 @@ def answer_without_lock(intents: Sequence[Intent]) -> dict[int, Outcome]:
         # The units of a hold count as taken here: only the transaction can tell whether they suffice.
         if at in outcomes or intent.reservation:
             continue
-        shortages = sourcing.shortages(current, intent.lines, intent.destination)
-        if shortages:
-            outcomes[at] = Refused(shortages)
+        refusal = sourcing.refusal(current, intent.lines, intent.destination)
+        if refusal:
+            outcomes[at] = Refused(refusal.shortages) if refusal.shortages else NotOrderable(refusal.unorderable)
     _count(outcomes.values())
     return outcomes
 
@@ -165,9 +174,9 @@ def _place_in_transaction(intents: Sequence[Intent], codes: Sequence[str]) -> _B
             continue
         hold = holds.open_for(intent, current)
         decision = sourcing.decide(current, intent.lines, intent.destination)
-        holds.close(hold, refused=bool(decision.shortages))
-        if decision.shortages:
-            batch.outcomes[at] = Refused([batch.as_of_now(short) for short in decision.shortages])
+        holds.close(hold, refused=not decision.takes)
+        if not decision.takes:
+            batch.outcomes[at] = batch.refused(decision)
         else:
             batch.count(decision.takes, hold)
             first[intent.identity] = at

@@ -50,7 +50,11 @@ _REFUSALS = {
     411: "`length_required`: the body came without a Content-Length.",
     413: "`body_too_large`.",
     415: "`unsupported_media_type`.",
-    422: "`idempotency_key_reused`, `reservation_mismatch`.",
+    422: (
+        "`idempotency_key_reused`, `reservation_mismatch`, or `quantity_not_orderable`: there is stock, which suppliers"
+        " deliver in lots or from a minimum order on. `lines` names each such line with the nearest quantities that can"
+        " be ordered now, `below` and `above` (null: none)."
+    ),
 }
 _NUMBER = OpenApiParameter("number", str, OpenApiParameter.PATH)
 

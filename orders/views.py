@@ -13,7 +13,7 @@ from inventory.locks import LockBusyError, LockUnavailableError
 from orders import bodies, cancellation, reading, schema
 from orders.bodies import OrderBody, ReservationBody
 from orders.combiner import NotDrainedError, OutcomeUnknownError, QueueFullError, combiner
-from orders.intents import Intent, KeyReused, Outcome, Placed, Refused, WrongReservation
+from orders.intents import Intent, KeyReused, NotOrderable, Outcome, Placed, Refused, WrongReservation
 from orders.models import Order, Reservation
 from orders.placement import KeyContendedError
 from storefronts.bodies import idempotency_key
@@ -50,6 +50,13 @@ def answer(outcome: Outcome) -> HttpResponse:
                 "insufficient_inventory",
                 "Nothing was placed; each short line is named with what could be sold.",
                 shortages=shortages,
+            )
+        case NotOrderable(lines):
+            raise Problem(
+                HTTPStatus.UNPROCESSABLE_ENTITY,
+                "quantity_not_orderable",
+                "Nothing was placed; each line that lots or minimum orders do not allow is named with what they do.",
+                lines=lines,
             )
         case KeyReused():
             detail = "This Idempotency-Key was used for another body; a new order needs a new key."

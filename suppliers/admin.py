@@ -58,7 +58,7 @@ class SupplierAdmin(HistoryAdmin):
                     ("buffer", "haircut", "settlement_lag_seconds"),
                     ("sentinel_at", "sentinel_cap"),
                     ("jump_units", "jump_ratio", "hard_jump_ratio"),
-                    ("stale_after_seconds", "expire_after_seconds"),
+                    ("stale_after_seconds", "stale_cap", "expire_after_seconds"),
                 )
             },
         ),

@@ -81,6 +81,9 @@ class Supplier(models.Model):
     expire_after_seconds = models.PositiveIntegerField(
         null=True, blank=True, help_text="Older numbers count as 0. Empty: never.", validators=[MinValueValidator(1)]
     )
+    stale_cap = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Units that a stale number is worth at most. Empty: as many as a fresh one."
+    )
     settlement_lag_seconds = models.PositiveIntegerField(
         default=60, help_text="The most that this supplier's numbers lie behind its own orders."
     )
@@ -163,6 +166,7 @@ class Supplier(models.Model):
                     " OR OLD.stop_selling IS DISTINCT FROM NEW.stop_selling"
                     " OR OLD.stale_after_seconds IS DISTINCT FROM NEW.stale_after_seconds"
                     " OR OLD.expire_after_seconds IS DISTINCT FROM NEW.expire_after_seconds"
+                    " OR OLD.stale_cap IS DISTINCT FROM NEW.stale_cap"
                 ),
                 func=(
                     "INSERT INTO suppliers_switchboard (id, stop_selling, epoch) VALUES (1, false, 2)"

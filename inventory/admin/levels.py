@@ -1,6 +1,6 @@
 """Stock levels: what upstream reported, what of it can be sold, what is promised.  Every column is the ledger's."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django import forms
@@ -8,13 +8,15 @@ from django.contrib import admin, messages
 from django.db.models import Expression, F, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from inventory import operations, terms, trust
 from inventory.admin.pages import ReadOnlyAdmin, Table, TablesAdmin, age, chosen, link, log, origin, span
-from inventory.models import Allocation, Offer, Sku, StockLevel
+from inventory.models import Allocation, LevelPolicy, Offer, Sku, StockLevel
 from suppliers.admin import close_dialog
 from suppliers.models import Supplier
 
@@ -32,12 +34,22 @@ def known_at(level: StockLevel) -> datetime | None:
 
 def reason(level: StockLevel) -> str:
     """How `sellable` comes from `reported`."""
-    told = trust.sellable(level.reported, terms.policy_of(level.supplier), rejection_cap=level.rejection_cap)
+    policy: trust.Policy = getattr(level, "believed", None) or terms.of_levels([level])[level.pk]
+    told = trust.sellable(level.reported, policy, rejection_cap=level.rejection_cap)
     if told.units != level.sellable:
         return f"{level.sellable}; by the policy of now {told.reason}, from the next reading on"
     if level.quarantined_at:
         return f"{told.reason}; {level.quarantined_reported} reported since is not believed"
-    return told.reason
+    return trust.aged(told, known_at(level), policy, now=datetime.now(UTC)).reason
+
+
+def policy_link(level: StockLevel) -> SafeString:
+    """To the level's own policy, or to where it gets one."""
+    own: LevelPolicy | None = getattr(level, "own_policy", None)
+    if own:
+        return link(own, "its own")
+    url = f"{reverse('admin:inventory_levelpolicy_add')}?level={level.pk}"
+    return format_html('the supplier\'s <a class="text-link" href="{}">(give it its own)</a>', url)
 
 
 class ReasonForm(BaseDialogForm):
@@ -84,7 +96,16 @@ class StockLevelAdmin(TablesAdmin, ReadOnlyAdmin):
     actions_detail = ("believe",)
     fieldsets = (
         (None, {"fields": (("supplier", "external_id", "location"), ("code", "flags", "components"))}),
-        ("Stock", {"fields": (("reported", "sellable", "allocated", "left"), ("why", "age", "version"))}),
+        (
+            "Stock",
+            {
+                "fields": (
+                    ("reported", "sellable", "allocated", "left"),
+                    ("why", "age", "version"),
+                    ("lot", "min_order", "policy"),
+                )
+            },
+        ),
         (
             "Doubts",
             {
@@ -113,18 +134,22 @@ class StockLevelAdmin(TablesAdmin, ReadOnlyAdmin):
         ), False
 
     def get_readonly_fields(self, request: HttpRequest, obj: StockLevel | None = None) -> tuple[str, ...]:
-        return ("left", "why", "age", *(field.name for field in self.opts.fields))
+        return ("left", "why", "age", "policy", *(field.name for field in self.opts.fields))
 
     def tables(self, request: HttpRequest, obj: StockLevel) -> list[Table]:
         return [offers_table(obj), allocations_table(obj), movements_table(obj)]
 
-    @display(description="Free")
+    @display(description="Not promised")
     def left(self, level: StockLevel) -> int:
         return max(0, level.sellable - level.allocated)
 
     @display(description="Why so many are sellable")
     def why(self, level: StockLevel) -> str:
         return reason(level)
+
+    @display(description="Policy")
+    def policy(self, level: StockLevel) -> str:
+        return policy_link(level)
 
     @display(description="Age", ordering="read_at")
     def age(self, level: StockLevel) -> str:

@@ -11,8 +11,8 @@ from unfold.admin import TabularInline
 from unfold.decorators import display
 from unfold.views import ChangeList
 
-from inventory import availability, operations
-from inventory.admin.levels import known_at, reason, say_invalidated
+from inventory import availability, operations, terms
+from inventory.admin.levels import known_at, policy_link, reason, say_invalidated
 from inventory.admin.pages import age, chosen, link, log, may
 from inventory.models import Allocation, Offer, Sku, StockLevel
 from suppliers.history_admin import HistoryAdmin
@@ -34,7 +34,17 @@ class SkuList(ChangeList):
         self.result_list = skus
 
 
-class WithdrawnOffers(BaseInlineFormSet):  # type: ignore[type-arg]  # not subscriptable at run time
+class OffersOfSku(BaseInlineFormSet):  # type: ignore[type-arg]  # not subscriptable at run time
+    def get_queryset(self) -> QuerySet[Offer]:
+        """With the policy of each level: one query for all of them."""
+        if not hasattr(self, "_queryset"):
+            levels = [offer.level for offer in super().get_queryset()]
+            policies = terms.of_levels(levels)
+            for level in levels:
+                level.believed = policies[level.pk]
+        offers: QuerySet[Offer] = super().get_queryset()
+        return offers
+
     def clean(self) -> None:
         super().clean()
         for form in self.deleted_forms:
@@ -51,13 +61,14 @@ class OfferInline(TabularInline):
     """The levels that a SKU is sold from; their order and their delivery can be edited."""
 
     model = Offer
-    formset = WithdrawnOffers
+    formset = OffersOfSku
     verbose_name_plural = "Sold from"
     fields = (
         "level_link",
         "supplier",
         "reported",
         "sellable",
+        "policy",
         "allocated",
         "left",
         "age",
@@ -65,14 +76,14 @@ class OfferInline(TabularInline):
         "ships_to",
         "lead_days",
     )
-    readonly_fields = ("level_link", "supplier", "reported", "sellable", "allocated", "left", "age")
+    readonly_fields = ("level_link", "supplier", "reported", "sellable", "policy", "allocated", "left", "age")
     hide_title = True
     extra = 0
     max_num = 0
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Offer]:
         offers: QuerySet[Offer] = super().get_queryset(request)
-        return offers.select_related("level__supplier__feed", "sku")
+        return offers.select_related("level__supplier__feed", "level__own_policy", "sku")
 
     @display(description="Level")
     def level_link(self, offer: Offer) -> str:
@@ -87,10 +98,13 @@ class OfferInline(TabularInline):
     def sellable(self, offer: Offer) -> str:
         return reason(offer.level)
 
+    def policy(self, offer: Offer) -> str:
+        return policy_link(offer.level)
+
     def allocated(self, offer: Offer) -> int:
         return offer.level.allocated
 
-    @display(description="Free")
+    @display(description="Not promised")
     def left(self, offer: Offer) -> int:
         return max(0, offer.level.sellable - offer.level.allocated)
 

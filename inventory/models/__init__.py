@@ -1,7 +1,7 @@
 """What we may promise: SKUs, upstream rows, promises, and the ledger of every change."""
 
 from inventory.models.events import SalesEvent
-from inventory.models.goods import SKU_PATTERN, Feed, Offer, Sku, StockLevel, Wanted
+from inventory.models.goods import SKU_PATTERN, Feed, LevelPolicy, Offer, Sku, StockLevel, Wanted
 from inventory.models.promises import Allocation, StockMovement
 from inventory.models.pushes import Push
 from inventory.models.runs import Discrepancy, Effect, Snapshot
@@ -12,6 +12,7 @@ __all__ = [
     "Discrepancy",
     "Effect",
     "Feed",
+    "LevelPolicy",
     "Offer",
     "Push",
     "SalesEvent",

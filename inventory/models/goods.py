@@ -1,7 +1,9 @@
 """What the merchant sells, and from which upstream rows."""
 
+from decimal import Decimal
+
 import pgtrigger
-from django.core.validators import RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Q
 from simple_history.models import HistoricalRecords
@@ -83,6 +85,8 @@ class StockLevel(models.Model):
     location = models.CharField(max_length=100, blank=True, default="")
     code = models.CharField(max_length=200, blank=True, help_text="The SKU code that upstream gives this row.")
     reported = models.IntegerField(null=True, blank=True, help_text="Empty: not counted, which is not 0.")
+    lot = models.PositiveIntegerField(default=1, db_default=1, help_text="Upstream delivers whole multiples of it.")
+    min_order = models.PositiveIntegerField(default=1, db_default=1, help_text="Upstream takes no smaller order.")
     components = models.JSONField(default=dict, blank=True)
     flags = models.JSONField(default=list, blank=True)
     # How new `reported` can be at best; a full snapshot that found the row unchanged moves Feed.complete_as_of instead.
@@ -106,6 +110,7 @@ class StockLevel(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["supplier", "external_id", "location"], name="level_upstream_row"),
             models.CheckConstraint(condition=Q(version__gte=0), name="level_version"),
+            models.CheckConstraint(condition=Q(lot__gte=1, min_order__gte=1), name="level_lots"),
             models.CheckConstraint(
                 condition=Q(quarantined_at__isnull=True, quarantined_reported__isnull=True)
                 | Q(quarantined_at__isnull=False, quarantined_reported__isnull=False),
@@ -121,6 +126,71 @@ class StockLevel(models.Model):
         # A name must not cost a query.
         supplier = self.supplier.slug if StockLevel.supplier.is_cached(self) else self.supplier_id
         return f"{supplier}:{self.external_id}{'@' + self.location if self.location else ''}"
+
+
+class LevelPolicy(models.Model):
+    """How far one level's numbers are believed, where that is not its supplier's policy.  Written by people only."""
+
+    level = models.OneToOneField(StockLevel, on_delete=models.CASCADE, primary_key=True, related_name="own_policy")
+    buffer = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Units held back from its reported number, 0 or more. Empty: the supplier's."
+    )
+    haircut = models.DecimalField(
+        max_digits=4,
+        decimal_places=3,
+        null=True,
+        blank=True,
+        help_text="The share of what is left that counts, above 0 and at most 1. Empty: the supplier's.",
+        validators=[MinValueValidator(Decimal("0.001")), MaxValueValidator(Decimal(1))],
+    )
+    sentinel_at = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        help_text="From this number on it is declared, not counted; 1 or more. Empty: the supplier's.",
+        validators=[MinValueValidator(1)],
+    )
+    sentinel_cap = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Units sold of what is declared, 0 or more. Empty: the supplier's."
+    )
+    lot = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        help_text="It is sold in whole multiples of so many units, 1 or more. Empty: as upstream says.",
+        validators=[MinValueValidator(1)],
+    )
+    min_order = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        help_text="Units that an order takes of it at least, 1 or more. Empty: as upstream says.",
+        validators=[MinValueValidator(1)],
+    )
+
+    history = HistoricalRecords()
+
+    class Meta:
+        verbose_name_plural = "level policies"
+        constraints = [
+            models.CheckConstraint(condition=Q(haircut__gt=0, haircut__lte=1), name="level_policy_haircut"),
+            models.CheckConstraint(condition=Q(sentinel_at__gte=1), name="level_policy_sentinel_at"),
+            models.CheckConstraint(condition=Q(lot__gte=1), name="level_policy_lot"),
+            models.CheckConstraint(condition=Q(min_order__gte=1), name="level_policy_min_order"),
+        ]
+        triggers = [
+            # Lots change what can be ordered at once, before anything is counted anew: a new version, however edited.
+            pgtrigger.Trigger(
+                name="version_of_level_policy",
+                when=pgtrigger.After,
+                operation=pgtrigger.Insert | pgtrigger.Update | pgtrigger.Delete,
+                func=(
+                    "UPDATE inventory_sku SET version = version + 1 WHERE id IN"
+                    " (SELECT sku_id FROM inventory_offer WHERE level_id = COALESCE(NEW.level_id, OLD.level_id));"
+                    " RETURN NULL;"
+                ),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"policy of {self.level if LevelPolicy.level.is_cached(self) else self.level_id}"
 
 
 class Offer(models.Model):

@@ -107,7 +107,7 @@ class Effect(models.Model):
         CONFIRM = "confirm"  # target: a reference; tell the supplier of the order
         CANCEL = "cancel"  # target: a reference; tell the supplier that it is off
         PUSH = "push"  # target: a push's id; take in what it says
-        RETRUST = "retrust"  # target: nothing more; the supplier's policy was edited, its stored numbers follow
+        RETRUST = "retrust"  # target: "" or a level's id; a policy was edited, the stored numbers follow
 
     kind = models.CharField(max_length=12, choices=Kind)
     supplier = models.ForeignKey(Supplier, on_delete=models.CASCADE, null=True, related_name="effects")

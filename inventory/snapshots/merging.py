@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import structlog
@@ -11,12 +11,12 @@ from django.db import transaction
 from inventory import availability, ledger, settlement, terms, trust
 from inventory.batches import Pace, work_off
 from inventory.ledger import Origin
+from inventory.lots import Lots
 from inventory.models import Snapshot
 from inventory.settlement import Reading
 from inventory.snapshots import runs, staging
 from inventory.snapshots.runs import Run
 from inventory.snapshots.staging import Different, Window
-from suppliers.models import Supplier
 
 log = structlog.get_logger(__name__)
 
@@ -80,12 +80,16 @@ def _merge_staged(run: Run, origin: Origin, watch: Watch) -> None:
 
 def _policy(run: Run) -> trust.Policy:
     # As it is now, not as it was when the run began: a person may have changed it, and levels counted anew since.
-    return terms.policy_of(Supplier.objects.get(pk=run.supplier.pk))
+    return terms.of_supplier(run.supplier.pk)
 
 
-def _units(run: Run, rows: Sequence[Different]) -> dict[int | None, int]:
+def _units(run: Run, rows: Sequence[Different]) -> dict[staging.Worth, int]:
+    """What rows of levels without a policy of their own are worth."""
     policy = _policy(run)
-    return {reported: trust.sellable(reported, policy).units for reported in {row.available for row in rows}}
+    return {
+        (reported, lot, min_order): trust.sellable(reported, replace(policy, lots=Lots(lot, min_order))).units
+        for reported, lot, min_order in {row.worth for row in rows}
+    }
 
 
 def _insert(run: Run, window: Window, new: Sequence[Different], origin: Origin) -> None:
@@ -138,11 +142,19 @@ def _absorb(run: Run, origin: Origin, rows: Sequence[Different], skip_locked: bo
         skipped = set(absorbed.skipped)
         described = [pk for pk, row in by_level.items() if row.described and pk not in skipped]
         if described:
-            staging.describe(run.snapshot.pk, described)
+            absorbed.codes.extend(_describe(run, described, origin))
         run.snapshot.changed += len(absorbed.changed)
         runs.renew(run)
     availability.invalidate(absorbed.codes)
     return [by_level[level_id] for level_id in absorbed.skipped]
+
+
+def _describe(run: Run, level_ids: Sequence[int], origin: Origin) -> list[str]:
+    """Take in what else upstream says of locked levels; the codes of the SKUs whose version rose."""
+    resized = staging.describe(run.snapshot.pk, level_ids)
+    # Other lots make other numbers of the same reading, and other quantities of the same number.
+    settlement.retrust(resized, origin=origin)
+    return ledger.bump_versions_of_levels(resized) if resized else []
 
 
 def _count_missing(run: Run, origin: Origin, watch: Watch) -> None:

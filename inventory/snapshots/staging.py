@@ -19,6 +19,7 @@ from suppliers.models import Supplier
 from suppliers.readings import StockRow
 
 Key = tuple[str, str]  # uid, location
+Worth = tuple[int | None, int, int]  # reported, lot, minimum order: what decides how much of a row can be sold
 START: Key = ("", "")
 
 
@@ -35,12 +36,15 @@ class Window:
 class Different(msgspec.Struct, frozen=True, gc=False):
     """A staged row that the merge must look at.  level_id None: upstream shows it for the first time.
 
-    described: upstream's code, components or flags differ too.  idle: nothing else differs, and nothing is promised of
-    the level, so that there is nothing to settle.  reported, sellable, version: of the level as it was compared.
+    described: upstream's code, lots, components or flags differ too.  idle: nothing else differs, the level has
+    no policy of its own, and nothing is promised of it, so that there is nothing to settle.  reported, sellable,
+    version: of the level as it was compared.
     """
 
     level_id: int | None
     available: int | None
+    lot: int
+    min_order: int
     read_at: datetime
     described: bool
     idle: bool
@@ -48,9 +52,16 @@ class Different(msgspec.Struct, frozen=True, gc=False):
     sellable: int | None
     version: int | None
 
+    @property
+    def worth(self) -> Worth:
+        return self.available, self.lot, self.min_order
+
 
 _UNCOUNTED = -(2**31)  # stands for "not counted" where rows are joined by number; no reported one is as low
-_COPY = "COPY inventory_staging (snapshot_id, uid, location, code, available, components, flags, read_at) FROM STDIN"
+_COPY = (
+    "COPY inventory_staging (snapshot_id, uid, location, code, available, lot, min_order, components, flags, read_at)"
+    " FROM STDIN"
+)
 _LAST_OF_WINDOW = """
 SELECT uid, location FROM inventory_staging
 WHERE snapshot_id = %(snapshot)s AND (uid, location) > (%(uid)s, %(location)s)
@@ -65,21 +76,23 @@ _STAGED = """
 staged.snapshot_id = %(snapshot)s AND (staged.uid, staged.location) > (%(after_uid)s, %(after_location)s)
 AND (staged.uid, staged.location) <= (%(last_uid)s, %(last_location)s)
 """
-_DESCRIBED = (
-    "(level.code, level.components, level.flags) IS DISTINCT FROM (staged.code, staged.components, staged.flags)"
-)
+_DESCRIBED = """
+((level.code, level.lot, level.min_order, level.components, level.flags)
+ IS DISTINCT FROM (staged.code, staged.lot, staged.min_order, staged.components, staged.flags))
+"""
 # A reading that is no younger than its supplier's last whole snapshot may be outdated: that takes a second look.
 _IDLE = """
 level.allocated = 0 AND level.rejection_cap IS NULL AND level.misses = 0 AND level.quarantined_at IS NULL
 AND staged.read_at >= COALESCE(level.read_at, '-infinity')
 AND staged.read_at >= COALESCE(feed.complete_until, '-infinity')
+AND NOT EXISTS (SELECT 1 FROM inventory_levelpolicy own WHERE own.level_id = level.id)
 AND NOT EXISTS (SELECT 1 FROM inventory_discrepancy short
                 WHERE short.kind = 'shortfall' AND short.state = 'open'
                   AND short.supplier_id = level.supplier_id AND short.level_id = level.id)
 """
 # Both sides are bounded by the window, so that each is a range of its index whatever the planner knows of them.
 _DIFFERENT = f"""
-SELECT level.id, staged.available, staged.read_at::text, {_DESCRIBED},
+SELECT level.id, staged.available, staged.lot, staged.min_order, staged.read_at::text, {_DESCRIBED},
        level.reported IS DISTINCT FROM staged.available AND NOT {_DESCRIBED} AND {_IDLE},
        level.reported, level.sellable, level.version
 FROM inventory_staging staged
@@ -90,19 +103,22 @@ LEFT JOIN inventory_stocklevel level
       AND (level.external_id, level.location) <= (%(last_uid)s, %(last_location)s)
 WHERE {_STAGED}
   AND (level.id IS NULL OR level.reported IS DISTINCT FROM staged.available OR level.code <> staged.code
+       OR level.lot <> staged.lot OR level.min_order <> staged.min_order
        OR level.misses > 0 OR level.rejection_cap IS NOT NULL OR level.quarantined_at IS NOT NULL
        OR EXISTS (SELECT 1 FROM inventory_allocation allocation
                   WHERE allocation.level_id = level.id AND allocation.state = 'confirmed'))
 ORDER BY level.id
 """
 _INSERT = f"""
-INSERT INTO inventory_stocklevel (supplier_id, external_id, location, code, reported, components, flags, read_at,
-                                  sellable, allocated, version, misses, rejections)
-SELECT %(supplier)s, staged.uid, staged.location, staged.code, staged.available, staged.components, staged.flags,
-       staged.read_at, trusted.units, 0, 1, 0, 0
+INSERT INTO inventory_stocklevel (supplier_id, external_id, location, code, reported, lot, min_order, components, flags,
+                                  read_at, sellable, allocated, version, misses, rejections)
+SELECT %(supplier)s, staged.uid, staged.location, staged.code, staged.available, staged.lot, staged.min_order,
+       staged.components, staged.flags, staged.read_at, trusted.units, 0, 1, 0, 0
 FROM inventory_staging staged
-JOIN unnest(%(reported)s::int[], %(units)s::int[]) AS trusted(reported, units)
+JOIN unnest(%(reported)s::int[], %(lot)s::int[], %(min_order)s::int[], %(units)s::int[])
+    AS trusted(reported, lot, min_order, units)
   ON trusted.reported = COALESCE(staged.available, {_UNCOUNTED})
+ AND trusted.lot = staged.lot AND trusted.min_order = staged.min_order
 WHERE {_STAGED} AND NOT EXISTS (
     SELECT 1 FROM inventory_stocklevel level
     WHERE level.supplier_id = %(supplier)s AND level.external_id = staged.uid AND level.location = staged.location)
@@ -120,15 +136,19 @@ WITH stored AS (
         AS new(id, version, sellable_before, reported, sellable, read_at)
     WHERE level.id = new.id AND level.version = new.version AND level.misses = 0 AND level.quarantined_at IS NULL
       AND COALESCE(level.read_at, '-infinity') <= new.read_at
+      AND NOT EXISTS (SELECT 1 FROM inventory_levelpolicy own WHERE own.level_id = level.id)
     RETURNING level.id, level.version, new.sellable_before, level.sellable, level.allocated, level.reported
 )
 {ledger.APPEND_STORED}
 """
 _DESCRIBE = f"""
-UPDATE inventory_stocklevel level SET code = staged.code, components = staged.components, flags = staged.flags
-FROM inventory_staging staged
-WHERE level.id = ANY(%(levels)s) AND staged.snapshot_id = %(snapshot)s
+UPDATE inventory_stocklevel level
+SET code = staged.code, lot = staged.lot, min_order = staged.min_order, components = staged.components,
+    flags = staged.flags
+FROM inventory_stocklevel before, inventory_staging staged
+WHERE level.id = ANY(%(levels)s) AND before.id = level.id AND staged.snapshot_id = %(snapshot)s
   AND staged.uid = level.external_id AND staged.location = level.location AND {_DESCRIBED}
+RETURNING level.id, (before.lot, before.min_order) <> (level.lot, level.min_order)
 """
 _LEVELS = "SELECT count(*) FROM inventory_stocklevel WHERE supplier_id = %s"
 _MISSING = """
@@ -192,7 +212,8 @@ def store(snapshot_id: int, rows: Sequence[StockRow], read_at: datetime) -> None
                 whole, flags = guards.whole_units(row)
                 units = None if whole is None else str(whole)
                 components, marks = _json(row.components), _json(flags)
-                copy.write_row((snapshot, row.uid, row.location, row.sku, units, components, marks, moment))
+                lot, least = str(row.lot), str(row.min_order)
+                copy.write_row((snapshot, row.uid, row.location, row.sku, units, lot, least, components, marks, moment))
     except UniqueViolation as error:  # a COPY's own errors pass Django by
         raise guards.Refused("a row came twice", detail=(error.diag.message_detail or "")[:300]) from error
 
@@ -251,23 +272,28 @@ def different(window: Window) -> list[Different]:
         # The rows of a page share their time: as text it is read once, not once for each.
         moment = functools.cache(datetime.fromisoformat)
         return [
-            Different(level_id, available, moment(read_at), described, bool(idle), *numbers)
-            for level_id, available, read_at, described, idle, *numbers in cursor.fetchall()
+            Different(level_id, available, lot, min_order, moment(read_at), described, bool(idle), *numbers)
+            for level_id, available, lot, min_order, read_at, described, idle, *numbers in cursor.fetchall()
         ]
 
 
-def insert_levels(window: Window, sellable: Mapping[int | None, int]) -> list[int]:
-    """Make levels of the window's new rows; their ids.  sellable: reported → units that may be promised.
+def insert_levels(window: Window, sellable: Mapping[Worth, int]) -> list[int]:
+    """Make levels of the window's new rows; their ids.  sellable: worth → units that may be promised.
 
     Requires an open transaction, in which the caller writes their opening movements.
     """
     with connection.cursor() as cursor:
-        numbers = [_UNCOUNTED if reported is None else reported for reported in sellable]
-        cursor.execute(_INSERT, {**_range(window), "reported": numbers, "units": list(sellable.values())})
+        columns = {
+            "reported": [_UNCOUNTED if reported is None else reported for reported, _, _ in sellable],
+            "lot": [lot for _, lot, _ in sellable],
+            "min_order": [min_order for _, _, min_order in sellable],
+            "units": list(sellable.values()),
+        }
+        cursor.execute(_INSERT, {**_range(window), **columns})
         return [level_id for (level_id,) in cursor.fetchall()]
 
 
-def store_idle(rows: Sequence[Different], sellable: Mapping[int | None, int], origin: Origin) -> set[int]:
+def store_idle(rows: Sequence[Different], sellable: Mapping[Worth, int], origin: Origin) -> set[int]:
     """Store the numbers of those of these rows whose levels are idle still, with their movements; the levels' ids.
 
     Does what `settlement.absorb` does to such a level, for many in one statement.  sellable: as in `insert_levels`.
@@ -279,7 +305,7 @@ def store_idle(rows: Sequence[Different], sellable: Mapping[int | None, int], or
         "version": [row.version for row in rows],
         "sellable_before": [row.sellable for row in rows],
         "reported": [row.available for row in rows],
-        "sellable": [sellable[row.available] for row in rows],
+        "sellable": [sellable[row.worth] for row in rows],
         "read_at": [moment(row.read_at) for row in rows],
     }
     parameters = {name: arrays.literal(values) for name, values in columns.items()}
@@ -288,10 +314,14 @@ def store_idle(rows: Sequence[Different], sellable: Mapping[int | None, int], or
         return {level_id for (level_id,) in cursor.fetchall()}
 
 
-def describe(snapshot_id: int, level_ids: Sequence[int]) -> None:
-    """Copy upstream's code, components and flags to these levels.  Requires: their rows are locked."""
+def describe(snapshot_id: int, level_ids: Sequence[int]) -> list[int]:
+    """Copy upstream's code, lots, components and flags to these levels; the ids of those whose lots are others now.
+
+    Requires: their rows are locked.
+    """
     with connection.cursor() as cursor:
         cursor.execute(_DESCRIBE, {"snapshot": snapshot_id, "levels": list(level_ids)})
+        return [level_id for level_id, resized in cursor.fetchall() if resized]
 
 
 def misses_nothing(supplier_id: int, rows: int) -> bool:

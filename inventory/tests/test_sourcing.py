@@ -5,16 +5,17 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from inventory import positions, sourcing, trust
+from inventory.lots import Lots
 from inventory.positions import Delivery, Level, Position
-from inventory.sourcing import Shortage
+from inventory.sourcing import Shortage, Unorderable
 from inventory.strategies import Strategy
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def level(number: int, free: int, *, minutes_old: int = 1, selling: bool = True) -> Level:
+def level(number: int, free: int, *, minutes_old: int = 1, selling: bool = True, lot: int = 1) -> Level:
     read_at = NOW - timedelta(minutes=minutes_old)
-    return Level(number, number, f"supplier-{number}", free, free, 0, 1, read_at, selling, trust.Policy())
+    return Level(number, number, f"supplier-{number}", free, free, 0, 1, read_at, selling, trust.Policy(lots=Lots(lot)))
 
 
 def position(
@@ -45,7 +46,7 @@ def taken(position: Position, quantity: int, destination: str = "") -> list[tupl
 def short(position: Position, quantity: int, destination: str = "") -> int:
     """What is said to be available instead."""
     decision = sourcing.decide({"TEA": position}, [("TEA", quantity)], destination)
-    assert decision.shortages == sourcing.shortages({"TEA": position}, [("TEA", quantity)], destination)
+    assert decision == sourcing.refusal({"TEA": position}, [("TEA", quantity)], destination)
     assert decision.shortages == [Shortage("TEA", quantity, decision.shortages[0].available, 7)]
     assert [level.allocated for level in position.levels] == [0] * len(position.levels)
     available: int = decision.shortages[0].available
@@ -154,3 +155,42 @@ def test_an_offer_delivers_as_it_says_and_otherwise_as_its_supplier_does(make_su
     assert goods.deliveries == {first.pk: Delivery("AT DE", 3), second.pk: Delivery("CH", 1)}
     assert [each.id for each in goods.reaching("CH")] == [second.pk, third.pk]
     assert taken(goods, 11) == [(second.pk, 5), (first.pk, 5), (third.pk, 1)]
+
+
+@pytest.mark.parametrize(
+    ("strategy", "quantity", "expected"),
+    [
+        (Strategy.PRIORITY, 14, [(1, 12), (2, 2)]),
+        (Strategy.MOST_AVAILABLE, 14, [(1, 12), (2, 2)]),
+        (Strategy.MOST_AVAILABLE, 20, [(3, 20)]),
+        (Strategy.FEWEST_PARTS, 20, [(3, 20)]),
+        (Strategy.FEWEST_PARTS, 24, [(1, 24)]),
+        # The one level that has enough does not sell so many; another helps.
+        (Strategy.FEWEST_PARTS, 13, [(1, 12), (2, 1)]),
+    ],
+)
+def test_every_strategy_keeps_to_the_lots(strategy: Strategy, quantity: int, expected: list[tuple[int, int]]):
+    levels = [level(1, 24, lot=12), level(2, 3), level(3, 20, lot=10)]
+    assert taken(position(*levels, strategy=strategy), quantity) == expected
+
+
+def test_lots_that_do_not_reach_the_buyer_do_not_help():
+    one = position(level(1, 24, lot=12), level(2, 5))
+    one.deliveries = {2: Delivery("AT")}
+    assert taken(one, 14, "AT") == [(1, 12), (2, 2)]
+    one = position(level(1, 24, lot=12), level(2, 5))
+    one.deliveries = {2: Delivery("AT")}
+    decision = sourcing.decide({"TEA": one}, [("TEA", 14)], "DE")
+    assert decision.unorderable == [Unorderable("TEA", 14, 12, 24, 7)]
+    assert decision == sourcing.refusal({"TEA": one}, [("TEA", 14)], "DE")
+    assert [level.allocated for level in one.levels] == [0, 0]
+
+
+def test_two_lines_of_one_level_are_short_together():
+    """Each alone would be served: what the first took is missed by the second."""
+    shared = level(1, 6)
+    tea, mint = position(shared), position(shared)
+    mint.code = "MINT"
+    decision = sourcing.decide({"TEA": tea, "MINT": mint}, [("MINT", 4), ("TEA", 4)])
+    assert decision.shortages == [Shortage("TEA", 4, 2, 7)]
+    assert shared.allocated == 0

@@ -16,7 +16,7 @@ from suppliers.readings import StockRow
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("conserved")]
 
 ORIGIN = Origin("snapshot", "snapshot-1")
-UNITS = {None: 0, 3: 2, 7: 6}  # as a buffer of one unit has it
+UNITS = {(None, 1, 1): 0, (3, 1, 1): 2, (7, 1, 1): 6}  # as a buffer of one unit has it
 
 
 @pytest.fixture
