@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from .behaviours.base import JsonRow, Window
-from .ledger import Ledger
+from .ledger import Change, Ledger
 from .messages import Problem
 
 MAX_LINES, MAX_REFERENCE = 1_000, 255
@@ -20,7 +20,8 @@ class Ask:
     """endpoint: which of ENDPOINTS, and with it which of the fields count.  identity: what makes it the same request.
 
     start, size, issued_at: a part of the list, and when its cursor was given out.  indexes: rows to fetch.
-    reference, lines (uid → units): an order.  order_ids: to cancel.  form: what the dialect answers by.
+    reference, lines (uid → units): an order; dry: only tried.  changes: stock that is written instead; key: a repeat of
+    it changes nothing.  order_ids: to find or to cancel.  form, query: what the dialect answers by.
     """
 
     endpoint: str
@@ -31,7 +32,11 @@ class Ask:
     indexes: Sequence[int] = ()
     reference: str = ""
     lines: Mapping[str, int] = field(default_factory=dict)
+    dry: bool = False
+    changes: Sequence[Change] = ()
+    key: str = ""
     order_ids: Sequence[str] = ()
+    query: Mapping[str, str] = field(default_factory=dict)
     form: Any = None
 
 

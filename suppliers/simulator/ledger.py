@@ -68,12 +68,27 @@ class Terms:
     returns: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Units of a row set to a number, or changed by it.  expected: nothing is done if there are not so many now."""
+
+    index: int
+    number: int
+    delta: bool = False
+    expected: int | None = None
+    may_fall_below_zero: bool = False
+
+
 class OutOfStock(Exception):
     """There are fewer units than asked for; nothing was taken.  shortages: uid → units there."""
 
     def __init__(self, shortages: Mapping[str, int]) -> None:
         super().__init__(f"out of stock: {dict(shortages)}")
         self.shortages = shortages
+
+
+class Stale(Exception):
+    """There are not as many units as was expected."""
 
 
 class UnknownOrder(Exception):
@@ -92,6 +107,7 @@ class _Books:
     restocked: Counter[int] = field(default_factory=Counter)
     lost: Counter[int] = field(default_factory=Counter)
     effects: int = 0
+    keys: set[str] = field(default_factory=set)
     doomed: list[Sale] = field(default_factory=list)
     # index → (time, units after), only of rows that ever changed: what lets a report lie behind the truth
     history: dict[int, list[tuple[float, int]]] = field(default_factory=dict)
@@ -164,6 +180,10 @@ class Ledger:
         with self._lock:
             return list(self._books.by_reference.get(reference, ()))
 
+    def orders(self, order_ids: Iterable[str]) -> list[Sale]:
+        with self._lock:
+            return [sale for order_id in order_ids if (sale := self._books.by_order.get(order_id))]
+
     def check(self, lines: Mapping[str, int], terms: Terms = Terms()) -> None:
         """Raises OutOfStock if it would not be sold now.  Says nothing about a moment later."""
         there = {uid: self._there(uid, terms) for uid in lines}
@@ -233,6 +253,32 @@ class Ledger:
             self._move(uid, quantity, self._books.cancelled)
             if not returns:  # it was cancelled because the goods were not there
                 self._move(uid, -quantity, self._books.lost)
+
+    def write(self, changes: Sequence[Change], reference: str, key: str) -> None:
+        """Set rows to a number or change them by it, all or none; what goes out is a sale, what comes in a restock.
+
+        key: a repeat with the same one does nothing.  Raises OutOfStock, Stale.
+        """
+        with self._lock:
+            if key and key in self._books.keys:
+                return
+            moves = [self._due(change) for change in changes]
+            self._books.keys.add(key)
+            taken = {self.items[index].uid: -delta for index, delta in moves if delta < 0}
+            if taken:
+                self._books.effects += 1
+                self._book(taken, taken, (reference, "order" if reference else "channel"), Terms())
+            for index, delta in moves:
+                self._move(self.items[index].uid, delta, self._books.sold if delta < 0 else self._books.restocked)
+
+    def _due(self, change: Change) -> tuple[int, int]:
+        there = self._on_hand[change.index]
+        delta = change.number if change.delta else change.number - there
+        if change.expected is not None and change.expected != there:
+            raise Stale
+        if there + delta < 0 and not change.may_fall_below_zero:
+            raise OutOfStock({self.items[change.index].uid: there})
+        return change.index, delta
 
     def restock(self, uid: str, quantity: int) -> None:
         with self._lock:

@@ -5,16 +5,23 @@ from typing import Any
 
 from .asks import Ask, Told
 from .behaviours import AsyncAccept, LateReadback, OwnOversell, Partial, Phantom, Split
-from .ledger import Ledger, OutOfStock, Sale, Terms, UnknownOrder
+from .ledger import Ledger, OutOfStock, Sale, Stale, Terms, UnknownOrder
 from .messages import Call, Problem
 from .scenario import Scenario
+
+STALE = "CHANGE_FROM_QUANTITY_STALE"
 
 
 def confirm(ledger: Ledger, ask: Ask, call: Call, scenario: Scenario) -> Told:
     """Raises Problem: nothing was taken."""
+    if ask.changes:
+        return _written(ledger, ask)
     race = scenario.striking(OwnOversell, call)
     terms = _terms(ledger, ask, call, scenario, unchecked=race is not None)
     try:
+        if ask.dry:
+            ledger.check(ask.lines, terms)
+            return Told(call.now)
         if race and not (scenario.idempotent and ledger.sales_of(ask.reference)):
             ledger.check(ask.lines, terms)
             if call.pause(race.race_window_ms / 1000):
@@ -29,7 +36,8 @@ def confirm(ledger: Ledger, ask: Ask, call: Call, scenario: Scenario) -> Told:
 def readback(ledger: Ledger, ask: Ask, call: Call, scenario: Scenario) -> Told:
     late = scenario.striking(LateReadback, call)
     visible = call.now - (late.lag_s if late else 0)
-    sales = [sale for sale in ledger.sales_of(ask.reference) if sale.source == "order" and sale.at <= visible]
+    found = ledger.orders(ask.order_ids) if ask.order_ids else ledger.sales_of(ask.reference)
+    sales = [sale for sale in found if sale.source == "order" and sale.at <= visible]
     return _told(ledger, sales)
 
 
@@ -39,6 +47,17 @@ def cancel(ledger: Ledger, ask: Ask) -> Told:
         return _told(ledger, [ledger.cancel(order_id) for order_id in ask.order_ids])
     except UnknownOrder as error:
         raise Problem(404, "NO_ORDER", "no such order") from error
+
+
+def _written(ledger: Ledger, ask: Ask) -> Told:
+    """Stock that is set or changed by a number.  Raises Problem: nothing was written."""
+    try:
+        ledger.write(ask.changes, ask.reference, ask.key)
+    except OutOfStock as error:
+        raise Problem(409, "NO_STOCK", "not enough stock") from error
+    except Stale as error:
+        raise Problem(409, STALE, "the quantity has changed since") from error
+    return Told(ledger.clock())
 
 
 def _terms(ledger: Ledger, ask: Ask, call: Call, scenario: Scenario, *, unchecked: bool) -> Terms:

@@ -10,13 +10,13 @@ from .ledger import Ledger
 from .messages import Call
 from .scenario import Scenario
 
-MAX_SIZE = 1_000
+MOST_UNFILTERED = 1_000
 
 
 def listed(ledger: Ledger, ask: Ask, call: Call, scenario: Scenario) -> Told:
     """A part of the list.  Raises Problem."""
     total = 0 if scenario.striking(EmptyBlip, call) else len(ledger.items)
-    size = min(ask.size, MAX_SIZE)
+    size = max(1, ask.size)
     window = Window(ask.start, min(ask.start + size, total), total, size, ask.issued_at)
     for fault in scenario.of_kind(PageFault):
         window = fault.window(window, call)
@@ -30,7 +30,7 @@ def fetched(ledger: Ledger, ask: Ask, call: Call, scenario: Scenario) -> Told:
     """Just these rows."""
     indexes = ask.indexes
     if scenario.striking(FilterIgnored, call):
-        indexes = range(min(MAX_SIZE, len(ledger.items)))
+        indexes = range(min(MOST_UNFILTERED, len(ledger.items)))
     rows = rows_of(ledger, indexes, call, scenario)
     return Told(call.now, rows, Window(0, len(rows), len(rows), max(1, len(rows))))
 

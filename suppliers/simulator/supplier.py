@@ -89,7 +89,7 @@ class ChaosSupplier:
             if instead := fault.before(call):
                 return instead
         try:
-            reply = self._dialect.answer(ask, self._act(ask, call, scenario))
+            reply = self._dialect.answer(ask, self._act(ask, call, scenario), self.ledger)
         except Problem as problem:
             return problem
         for spoiler in scenario.of_kind(Spoiler):

@@ -35,7 +35,7 @@ class RestDialect:
                 return Ask("fetch", identity(query), indexes=indexes)
             case "GET", ["stock"]:
                 start, size, issued_at = self._start(query)
-                return Ask("list", identity(query), start, size, issued_at, form=query)
+                return Ask("list", identity(query), start, size, issued_at, query=query)
             case "POST", ["orders"]:
                 document = parse_object(request.body)
                 reference = reference_of(document.get("ref"))
@@ -48,7 +48,7 @@ class RestDialect:
                 return Ask("login", "token")
         raise NOWHERE
 
-    def answer(self, ask: Ask, told: Told) -> Reply:
+    def answer(self, ask: Ask, told: Told, ledger: Ledger) -> Reply:  # noqa: ARG002
         match ask.endpoint:
             case "list":
                 return self._page(ask, told)
@@ -77,13 +77,17 @@ def _by_page(query: Query) -> Start:
     return (number(query, "page", 1, 1) - 1) * size, size, None
 
 
+def _limit(query: Query) -> int:
+    return min(number(query, "limit", DEFAULT_SIZE, 1), MAX_SIZE)
+
+
 def _by_offset(query: Query) -> Start:
-    return number(query, "offset", 0, 0), number(query, "limit", DEFAULT_SIZE, 1), None
+    return number(query, "offset", 0, 0), _limit(query), None
 
 
 def _by_cursor(query: Query) -> Start:
     start, issued_at = at_cursor(query.get("cursor") or "c0")
-    return start, number(query, "limit", DEFAULT_SIZE, 1), issued_at
+    return start, _limit(query), issued_at
 
 
 def _with_total(_ask: Ask, told: Told) -> Reply:
@@ -100,7 +104,7 @@ def _with_link(ask: Ask, told: Told) -> Reply:
     window = told.window
     headers = {"X-Total-Count": str(window.total if window else 0)}
     if window is not None and window.stop < window.total:
-        following = {**ask.form, "page": str(number(ask.form, "page", 1, 1) + 1)}
+        following = {**ask.query, "page": str(number(ask.query, "page", 1, 1) + 1)}
         headers["Link"] = f'</stock?{urlencode(following)}>; rel="next"'
     return json_reply(200, told.rows, headers)
 
