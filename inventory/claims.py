@@ -11,7 +11,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
-from inventory import availability, discrepancies, effects, ledger, settlement, stock
+from inventory import attempts, availability, discrepancies, effects, ledger, resourcing, settlement, stock
 from inventory.discrepancies import Finding
 from inventory.effects import Due
 from inventory.ledger import Origin
@@ -36,9 +36,10 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """All that one order asks of one supplier.
+    """All that one order asks of one supplier, at one attempt.
 
-    lease_until: when whoever sent it has surely stopped.  sent_at: when upstream may first have seen this very request.
+    reference: the name that the supplier knows it by.  lease_until: when whoever sent it has surely stopped.
+    sent_at: when upstream may first have seen this very request.
     """
 
     supplier: Supplier
@@ -50,9 +51,14 @@ class Claim:
 
     @property
     def request(self) -> ConfirmRequest:
-        """The order as upstream is told it.  An order goes to a supplier once, so its number is a unique reference."""
+        """The order as upstream is told it.  The reference is unique there: each attempt has its own."""
         lines = [ConfirmLine(part.ref, part.quantity, part.expected_available) for part in self.parts]
         return ConfirmRequest(self.reference, lines)
+
+    @property
+    def order(self) -> str:
+        """The reference of the order, whichever attempt this is."""
+        return attempts.split(self.reference)[0]
 
     @property
     def ids(self) -> list[int]:
@@ -82,7 +88,8 @@ SET state = 'sending', lease_until = statement_timestamp() + %(lease)s * interva
     sent_at = COALESCE(allocation.sent_at, statement_timestamp())
 FROM inventory_stocklevel level
 WHERE level.id = allocation.level_id AND level.supplier_id = %(supplier)s AND allocation.reference = %(reference)s
-  AND allocation.state = 'committed' AND allocation.cancel_requested_at IS NULL AND level.id = ANY(%(locked)s)
+  AND allocation.attempt = %(attempt)s AND allocation.state = 'committed' AND allocation.cancel_requested_at IS NULL
+  AND level.id = ANY(%(locked)s)
 RETURNING {_PART}
 """
 # What is compared with is part of what upstream is asked for: another number is another request.
@@ -108,13 +115,15 @@ RETURNING {_PART}
 _OF_STATE = f"""
 SELECT {_PART}
 FROM inventory_allocation allocation JOIN inventory_stocklevel level ON level.id = allocation.level_id
-WHERE level.supplier_id = %(supplier)s AND allocation.reference = %(reference)s AND allocation.state = ANY(%(states)s)
+WHERE level.supplier_id = %(supplier)s AND allocation.reference = %(reference)s AND allocation.attempt = %(attempt)s
+  AND allocation.state = ANY(%(states)s)
 ORDER BY allocation.id
 """
 _LEVELS = """
 SELECT DISTINCT allocation.level_id
 FROM inventory_allocation allocation JOIN inventory_stocklevel level ON level.id = allocation.level_id
-WHERE level.supplier_id = %s AND allocation.reference = %s AND allocation.state = 'committed'
+WHERE level.supplier_id = %(supplier)s AND allocation.reference = %(reference)s AND allocation.attempt = %(attempt)s
+  AND allocation.state = 'committed'
 """
 # `committed`: an answer so late that the order was taken for unknown and is about to be sent again.
 _CONFIRM = """
@@ -136,33 +145,34 @@ WITH rest AS (
     UPDATE inventory_allocation SET quantity = %(kept)s
     WHERE id = %(id)s AND quantity = %(kept)s + %(rest)s AND state IN ('sending', 'committed') RETURNING *
 )
-INSERT INTO inventory_allocation (level_id, sku_id, reference, quantity, state, lease_until, cancel_requested_at,
-                                  upstream_order, detail, created_at)
-SELECT level_id, sku_id, reference, %(rest)s, state, lease_until, cancel_requested_at, '', '', created_at FROM rest
+INSERT INTO inventory_allocation (level_id, sku_id, reference, attempt, destination, quantity, state, lease_until,
+                                  cancel_requested_at, upstream_order, detail, created_at)
+SELECT level_id, sku_id, reference, attempt, destination, %(rest)s, state, lease_until, cancel_requested_at, '', '',
+       created_at FROM rest
 RETURNING id
 """
 
 
 def claim(supplier: Supplier, reference: str, *, lease_seconds: float) -> Claim | None:
     """Take what the order still has to ask of this supplier; None if there is nothing, or somebody else has it."""
+    wanted = _named(supplier, reference)
     with transaction.atomic(durable=True), connection.cursor() as cursor:
-        cursor.execute(_LEVELS, [supplier.pk, reference])
+        cursor.execute(_LEVELS, wanted)
         locked = ledger.lock_levels([level_id for (level_id,) in cursor.fetchall()])
-        wanted: dict[str, Any] = {
-            "supplier": supplier.pk,
-            "reference": reference,
-            "lease": lease_seconds,
-            "locked": list(locked),
-        }
-        cursor.execute(_CLAIM, wanted)
+        cursor.execute(_CLAIM, {**wanted, "lease": lease_seconds, "locked": list(locked)})
         return _claim_of(supplier, reference, cursor.fetchall())
 
 
 def find(supplier: Supplier, reference: str, states: Sequence[str]) -> Claim | None:
     """The allocations of an order at this supplier that are in one of these states."""
     with connection.cursor() as cursor:
-        cursor.execute(_OF_STATE, {"supplier": supplier.pk, "reference": reference, "states": list(states)})
+        cursor.execute(_OF_STATE, {**_named(supplier, reference), "states": list(states)})
         return _claim_of(supplier, reference, cursor.fetchall())
+
+
+def _named(supplier: Supplier, told: str) -> dict[str, Any]:
+    reference, attempt = attempts.split(told)
+    return {"supplier": supplier.pk, "reference": reference, "attempt": attempt}
 
 
 def expect(claimed: Claim, expected: Mapping[Ref, int | None], *, lease_seconds: float) -> Claim | None:
@@ -215,7 +225,7 @@ def give_back(claimed: Claim, *, again: bool = False) -> None:
         cursor.execute(_BACK_TO_COMMITTED, [claimed.ids, claimed.lease_until])
         back = [cancelled for (cancelled,) in cursor.fetchall()]
         # The cancel that came meanwhile left these units to us.
-        codes = stock.release(claimed.reference, ORIGIN).codes if any(back) else []
+        codes = stock.release(claimed.order, ORIGIN).codes if any(back) else []
         if again and back and not all(back):
             effects.record([Due(Effect.Kind.CONFIRM, claimed.reference, claimed.supplier.pk)])
             _resolve(claimed, "upstream does not know it; it is sent again")
@@ -230,17 +240,30 @@ def leave_open(claimed: Claim, detail: str, effect_ids: Sequence[int]) -> None:
 
 
 def conclude(claimed: Claim, result: ConfirmResult, effect_ids: Sequence[int] = ()) -> None:
-    """Write down what upstream answered, close the effects that asked, and see to the reading that settles it."""
+    """Write down what upstream answered, close the effects that asked, and see to the reading that settles it.
+
+    What upstream does not deliver moves to other levels in the same transaction, as its policy says.
+    """
     with transaction.atomic(durable=True):
-        ledger.lock_levels(claimed.level_ids)
+        _lock(claimed, result)
         verdict = _verdict(claimed, result)
         codes = settlement.reject(verdict.refused, detail=result.detail, origin=ORIGIN)
         codes += settlement.lose(verdict.lost, detail=result.detail, origin=ORIGIN)
         _resolve(claimed, f"upstream answered: {result.outcome}")
         _confirm(claimed, verdict.confirmed, result)
         discrepancies.report([_refusal(claimed, level_id, result) for level_id in _unfilled(claimed, verdict, result)])
+        if verdict.refused or verdict.lost:
+            codes += resourcing.see_to(claimed.order, ORIGIN)
         effects.close(effect_ids)
     availability.invalidate(codes)
+
+
+def _lock(claimed: Claim, result: ConfirmResult) -> None:
+    """The levels that the answer may change: an order that is not taken may move to any of its SKUs'."""
+    if result.outcome is Outcome.ACCEPTED:
+        ledger.lock_levels(claimed.level_ids)
+    else:
+        resourcing.lock(claimed.order)
 
 
 def _verdict(claimed: Claim, result: ConfirmResult) -> _Verdict:

@@ -45,6 +45,9 @@ WHERE discrepancy.kind = 'quarantine' AND discrepancy.state = 'open'
 """
 
 
+_OF_REFUSAL = "kind IN ('rejected', 'lost') AND state = 'open' AND reference = %s AND level_id = %s"
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One disagreement.  evidence: JSON, for a person."""
@@ -105,6 +108,25 @@ def resolve(kind: Discrepancy.Kind, supplier_id: int, reference: str, *, resolut
             "UPDATE inventory_discrepancy SET state = 'resolved', resolved_at = now(), resolution = %s"
             " WHERE kind = %s AND state = 'open' AND supplier_id = %s AND reference = %s",
             [resolution, str(kind), supplier_id, reference],
+        )
+
+
+def resolve_refusal(told: str, level_id: int, *, resolution: str) -> None:
+    """Close what is open of an order that the level's supplier refused or called off.  told: the name it knows."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE inventory_discrepancy SET state = 'resolved', resolved_at = now(), resolution = %s"
+            f" WHERE {_OF_REFUSAL}",
+            [resolution, told, level_id],
+        )
+
+
+def amend_refusal(told: str, level_id: int, evidence: Mapping[str, Any]) -> None:
+    """Add to the evidence of what is open of such an order."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE inventory_discrepancy SET evidence = evidence || %s::jsonb WHERE {_OF_REFUSAL}",
+            [json.dumps(evidence), told, level_id],
         )
 
 

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from inventory import availability, bell, effects, policy, settlement, tasks
+from inventory import attempts, availability, bell, effects, policy, resourcing, settlement, tasks
 from inventory.effects import Due
 from inventory.ledger import Origin
 from inventory.models import Allocation, Discrepancy, Effect, Sku, StockLevel
@@ -63,7 +63,7 @@ def reconcile(references: Iterable[str]) -> int:
     `committed` has not been told.  `sending` with an ended lease was, with an unknown outcome: it is never sent
     again, only asked for.  What upstream confirmed, settled or lost needs nothing.
     """
-    promised = Allocation.objects.filter(reference__in=set(references))
+    promised = Allocation.objects.filter(reference__in={attempts.split(reference)[0] for reference in references})
     untold = _pairs(promised.filter(state=Allocation.State.COMMITTED))
     unanswered = _pairs(promised.filter(state=Allocation.State.SENDING, lease_until__lt=Now()))
     _ask_for([Due(Effect.Kind.CONFIRM, reference, supplier_id) for reference, supplier_id in untold])
@@ -71,6 +71,15 @@ def reconcile(references: Iterable[str]) -> int:
         # Its own row, the expired claim, is what the sweep finds if this message is lost.
         bell.post(tasks.read_back, supplier_id)
     return len(untold | unanswered)
+
+
+def source_again(references: Iterable[str], *, origin: Origin) -> int:
+    """Look again for stock for what is at risk of these orders; how many had something at risk."""
+    waiting = Allocation.objects.filter(reference__in=set(references), at_risk__gt=0)
+    orders = sorted(set(waiting.values_list("reference", flat=True)))
+    for reference in orders:
+        resourcing.retry(reference, origin=origin)
+    return len(orders)
 
 
 def believe(level_id: int, *, reason: str, origin: Origin) -> bool:
@@ -98,7 +107,9 @@ def resolve(discrepancy_id: int, *, resolution: str) -> bool:
 
 
 def _pairs(allocations: QuerySet[Allocation]) -> set[tuple[str, int]]:
-    return set(allocations.values_list("reference", "level__supplier_id"))
+    """The names under which suppliers are told of these, and their ids."""
+    told = allocations.values_list("reference", "attempt", "level__supplier_id")
+    return {(attempts.name(reference, attempt), supplier_id) for reference, attempt, supplier_id in told}
 
 
 def _ask_for(dues: Sequence[Due]) -> None:

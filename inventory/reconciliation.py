@@ -11,7 +11,7 @@ import structlog
 from django.db import connection
 from prometheus_client import Counter
 
-from inventory import claims, effects, sending
+from inventory import attempts, claims, effects, sending
 from inventory.claims import Claim
 from inventory.effects import Claimed
 from inventory.models import Effect
@@ -33,8 +33,8 @@ DOUBTFUL_ATTEMPTS = 5  # cancels without a clear answer before a person is told
 
 # Right after the lease ended a "yes" may be had already; a "no" counts only one lag later, so asking between is noise.
 # Who cannot be asked, or says nothing clear, is asked again ever more rarely.
-_UNANSWERED = """
-SELECT allocation.reference FROM inventory_allocation allocation
+_UNANSWERED = f"""
+SELECT {attempts.NAME} FROM inventory_allocation allocation
 JOIN inventory_stocklevel level ON level.id = allocation.level_id
 JOIN suppliers_supplier supplier ON supplier.id = level.supplier_id
 WHERE allocation.state = 'sending' AND allocation.lease_until < clock_timestamp() AND level.supplier_id = %(supplier)s
@@ -43,9 +43,9 @@ WHERE allocation.state = 'sending' AND allocation.lease_until < clock_timestamp(
   AND NOT EXISTS (
       SELECT 1 FROM inventory_discrepancy asked
       WHERE asked.kind = 'unknown_outcome' AND asked.state = 'open' AND asked.supplier_id = level.supplier_id
-        AND asked.reference = allocation.reference
+        AND asked.reference = {attempts.NAME}
         AND asked.seen_at > clock_timestamp() - LEAST(asked.times * 30, 600) * interval '1 second')
-GROUP BY allocation.reference ORDER BY min(allocation.lease_until) LIMIT 100
+GROUP BY allocation.reference, allocation.attempt ORDER BY min(allocation.lease_until) LIMIT 100
 """
 _WITH_EXPIRED_CLAIMS = """
 SELECT DISTINCT level.supplier_id FROM inventory_allocation allocation

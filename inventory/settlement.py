@@ -112,7 +112,9 @@ WITH settled AS (
     WHERE id = ANY(%(settled)s::bigint[]) AND state = 'confirmed'
 ), lost AS (
     UPDATE inventory_allocation
-    SET state = 'lost', closed_at = clock_timestamp(), lease_until = NULL, detail = %(detail)s
+    SET state = 'lost', closed_at = clock_timestamp(), lease_until = NULL, detail = %(detail)s,
+        out_of_stock = %(out_of_stock)s,
+        at_risk = CASE WHEN state <> 'held' AND cancel_requested_at IS NULL THEN quantity ELSE 0 END
     WHERE id = ANY(%(lost)s::bigint[]) AND state IN ('held', 'committed', 'sending', 'confirmed')
 )
 UPDATE inventory_stocklevel level
@@ -331,7 +333,12 @@ def _parameters(changes: _Changes, versions: dict[int, int]) -> dict[str, Any]:
         "version": [versions.get(level.id, level.version) for level, _ in changes.levels],
         **{column: [getattr(after, column) for _, after in changes.levels] for column in Numbers.__slots__},
     }
-    return {"detail": changes.detail, **{name: arrays.literal(values) for name, values in lists.items()}}
+    out_of_stock = changes.cause == StockMovement.Cause.REJECTION
+    return {
+        "detail": changes.detail,
+        "out_of_stock": out_of_stock,
+        **{name: arrays.literal(values) for name, values in lists.items()},
+    }
 
 
 def _movement(changes: _Changes, level: Standing, after: Numbers) -> ledger.Movement:

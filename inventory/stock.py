@@ -11,7 +11,7 @@ from datetime import datetime
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from inventory import effects, ledger, positions, sql
+from inventory import attempts, discrepancies, effects, ledger, positions, sql
 from inventory.ledger import Movement, Origin
 from inventory.models import Allocation, Effect, StockMovement
 from inventory.positions import Position
@@ -27,12 +27,19 @@ WHERE sku.code = ANY(%s) AND allocation.state = 'held' AND allocation.expires_at
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """Takes of one order or hold.  expires_at: of a hold; None makes it an order's."""
+    """Takes of one order or hold.
+
+    expires_at: of a hold; None makes it an order's.  destination: a country, empty: nobody said.
+    attempts: supplier id → which order of ours to it this is, where it is not the first of the reference.
+    """
 
     reference: str
     takes: Sequence[Take]
     origin: Origin
     expires_at: datetime | None = None
+    destination: str = ""
+    cause: StockMovement.Cause = StockMovement.Cause.ALLOCATE
+    attempts: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -108,7 +115,7 @@ def _movement(promise: Promise, take: Take, running: dict[int, int]) -> Movement
     return Movement(
         level.id,
         level.version,
-        StockMovement.Cause.ALLOCATE,
+        promise.cause,
         promise.reference,
         (level.sellable, level.sellable),
         (before, running[level.id]),
@@ -129,12 +136,18 @@ def release(reference: str, origin: Origin) -> Released:
     # What was allocated since we looked stands on levels that we do not hold.
     rows = rows.filter(level_id__in=locked)
     released = Released(codes=_give_back(rows.filter(state__in=("held", "committed")), origin))
+    _give_up(rows.filter(at_risk__gt=0))
     told = rows.filter(state__in=("sending", "confirmed", "settled"), cancel_requested_at=None)
-    suppliers = sorted(set(told.values_list("level__supplier_id", flat=True)))
+    orders = sorted(set(told.values_list("level__supplier_id", "attempt")))
     told.update(cancel_requested_at=Now())
-    effects.record([effects.Due(Effect.Kind.CANCEL, reference, supplier_id) for supplier_id in suppliers])
+    effects.record(
+        [
+            effects.Due(Effect.Kind.CANCEL, attempts.name(reference, attempt), supplier_id)
+            for supplier_id, attempt in orders
+        ]
+    )
     effects.record([effects.Due(Effect.Kind.INVALIDATE, code) for code in released.codes])
-    released.lanes = [(str(Effect.Kind.CANCEL), supplier_id) for supplier_id in suppliers]
+    released.lanes = [(str(Effect.Kind.CANCEL), supplier_id) for supplier_id in sorted({pair[0] for pair in orders})]
     if released.codes:
         released.lanes.append((str(Effect.Kind.INVALIDATE), None))
     return released
@@ -158,6 +171,17 @@ def expire_due_holds(*, limit: int = 200) -> list[str]:
 def _release_due_holds(level_ids: set[int]) -> list[str]:
     due = Allocation.objects.filter(level_id__in=level_ids, state="held", expires_at__lte=Now())
     return _give_back(due, Origin(actor="expiry"))
+
+
+def _give_up(waiting: QuerySet[Allocation]) -> None:
+    """Nobody looks for other units in the place of these any more."""
+    refusals = list(waiting.values_list("reference", "attempt", "level_id"))
+    if not refusals:
+        return
+    waiting.update(at_risk=0)
+    for reference, attempt, level_id in refusals:
+        told = attempts.name(reference, attempt)
+        discrepancies.resolve_refusal(told, level_id, resolution="the order was cancelled")
 
 
 def _give_back(rows: QuerySet[Allocation], origin: Origin) -> list[str]:
@@ -210,16 +234,18 @@ def _raise_versions(promises: Sequence[Promise], locked: Locked) -> dict[tuple[s
 def _insert_allocations(takes: Sequence[tuple[Promise, Take]], current: Mapping[str, Position]) -> None:
     sql.execute(
         "INSERT INTO inventory_allocation"
-        " (level_id, sku_id, reference, quantity, expires_at, state, upstream_order, detail)"
+        " (level_id, sku_id, reference, quantity, expires_at, destination, attempt, state, upstream_order, detail)"
         " SELECT a.*, CASE WHEN a.expires_at IS NULL THEN 'committed' ELSE 'held' END, '', ''"
-        " FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::int[], %s::timestamptz[])"
-        " AS a(level_id, sku_id, reference, quantity, expires_at)",
+        " FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::int[], %s::timestamptz[], %s::text[], %s::smallint[])"
+        " AS a(level_id, sku_id, reference, quantity, expires_at, destination, attempt)",
         [
             [take.level.id for _, take in takes],
             [current[take.sku].id for _, take in takes],
             [promise.reference for promise, _ in takes],
             [take.quantity for _, take in takes],
             [promise.expires_at for promise, _ in takes],
+            [promise.destination for promise, _ in takes],
+            [promise.attempts.get(take.level.supplier_id, 1) for promise, take in takes],
         ],
     )
 

@@ -3,7 +3,7 @@
 import structlog
 from celery import shared_task
 
-from inventory import effects, events, holds, lanes, reconciliation, snapshots, wanted
+from inventory import effects, events, holds, lanes, reconciliation, resourcing, snapshots, wanted
 
 log = structlog.get_logger(__name__)
 
@@ -54,6 +54,11 @@ def read_back(supplier_id: int) -> None:
 @shared_task(soft_time_limit=50, time_limit=60)
 def expire_holds() -> None:
     holds.expire_due()
+
+
+@shared_task(soft_time_limit=50, time_limit=60, expires=MESSAGE_SECONDS)
+def retry_waiting_orders() -> None:
+    resourcing.retry_waiting()
 
 
 @shared_task(soft_time_limit=50, time_limit=60)

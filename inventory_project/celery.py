@@ -29,6 +29,8 @@ app.conf.beat_schedule = {
     "read-riskiest": {"task": "inventory.tasks.read_riskiest", "schedule": 5.0},
     # That a sales event began or ended is written down at most this long after it did.
     "note-events": {"task": "inventory.tasks.note_events", "schedule": 2.0},
+    # Units come to an order that waits for them at most this long after they came to a level.
+    "retry-waiting-orders": {"task": "inventory.tasks.retry_waiting_orders", "schedule": 10.0},
     # Done effects are kept for a week as evidence, then deleted.
     "purge-effects": {"task": "inventory.tasks.purge_effects", "schedule": 3600.0},
     # Ended runs are kept for a week, and of each supplier the last full one for good.

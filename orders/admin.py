@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from unfold.decorators import action, display
@@ -15,15 +15,34 @@ from inventory.admin.ledger import say_reconciled
 from inventory.admin.pages import ReadOnlyAdmin, Table, TablesAdmin, age, chosen, link, log, origin
 from inventory.admin.runs import promises_table
 from inventory.models import Allocation
+from orders import reading
 from orders.cancellation import cancel_order
+from orders.lines import fate
 from orders.models import Order, Reservation
 from storefronts.models import Storefront
+
+
+def orders_at_risk() -> QuerySet[Order]:
+    """Orders with units that a supplier does not deliver and that nobody else has."""
+    waiting = Allocation.objects.filter(reference=OuterRef("number"), at_risk__gt=0)
+    return Order.objects.filter(Exists(waiting))
+
+
+class AtRiskFilter(admin.SimpleListFilter):
+    title = "at risk"
+    parameter_name = "at_risk"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", "a supplier does not deliver")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Order]) -> QuerySet[Order]:
+        return queryset & orders_at_risk() if self.value() else queryset
 
 
 @admin.register(Order)
 class OrderAdmin(TablesAdmin, ReadOnlyAdmin):
     list_display = ("number", "storefront", "reference", "shown_status", "destination", "placed_at")
-    list_filter = ("status", "storefront")
+    list_filter = ("status", AtRiskFilter, "storefront")
     list_select_related = ("storefront",)
     ordering = ("-id",)
     search_fields = ("number", "reference")
@@ -33,7 +52,7 @@ class OrderAdmin(TablesAdmin, ReadOnlyAdmin):
         (None, {"fields": (("number", "shown_status", "storefront", "reference"),)}),
         (None, {"fields": (("placed_at", "cancelled_at", "destination"), ("idempotency_key", "request_id"))}),
     )
-    actions = ("cancel_orders", "reconcile_again")
+    actions = ("cancel_orders", "reconcile_again", "source_again")
     actions_detail = ("cancel",)
 
     def get_search_results(
@@ -50,9 +69,8 @@ class OrderAdmin(TablesAdmin, ReadOnlyAdmin):
         return queryset.filter(Q(number=term) | Q(storefront__in=everyone, reference=term)), False
 
     def tables(self, request: HttpRequest, obj: Order) -> list[Table]:
-        lines = [(link(line.sku), line.quantity, line.version) for line in obj.lines.select_related("sku")]
         promised = Allocation.objects.filter(reference=obj.number).select_related("sku", "level__supplier")
-        return [Table("Lines", ("SKU", "Quantity", "SKU version"), lines), promises_table(promised)]
+        return [lines_table(obj), promises_table(promised)]
 
     @display(description="Status", ordering="status", label={"placed": "success", "cancelled": "warning"})
     def shown_status(self, order: Order) -> str:
@@ -87,12 +105,31 @@ class OrderAdmin(TablesAdmin, ReadOnlyAdmin):
         say_reconciled(request, operations.reconcile(order.number for order in orders))
         log(request, orders, "Asked for it to be reconciled again.")
 
+    @admin.action(description="Look for stock again", permissions=["act"])
+    def source_again(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
+        orders = chosen(request, queryset)
+        count = operations.source_again((order.number for order in orders), origin=origin(request))
+        log(request, orders, "Looked for stock again.")
+        left = orders_at_risk().filter(pk__in=[order.pk for order in orders])
+        still = ", ".join(left.values_list("number", flat=True))
+        messages.success(request, f"Looked at again: {count} with units at risk. Still at risk: {still or 'none'}.")
+
     def _cancel(self, request: HttpRequest, orders: list[Order]) -> None:
         placed = [order for order in orders if order.status == Order.Status.PLACED]
         for order in placed:
             cancel_order(order.number, storefront_id=order.storefront_id, origin=origin(request))
             log(request, [order], "Cancelled.")  # one by one: the next may be busy, and this one is done
         messages.success(request, f"Cancelled: {', '.join(order.number for order in placed) or 'none'}.")
+
+
+def lines_table(order: Order) -> Table:
+    parts, cancelled = reading.parts_of([order.number]), order.status == Order.Status.CANCELLED
+    rows = []
+    for line in order.lines.select_related("sku"):
+        told = fate(line.quantity, parts[order.number, line.sku_id], order_cancelled=cancelled)
+        state = str(told.state).replace("_", " ")
+        rows.append((link(line.sku), line.quantity, state, told.at_risk or "–", told.cancelled or "–", line.version))
+    return Table("Lines", ("SKU", "Quantity", "State", "At risk", "Cancelled", "SKU version"), rows)
 
 
 @admin.register(Reservation)

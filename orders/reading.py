@@ -9,6 +9,7 @@ import msgspec
 from django.http import Http404
 
 from inventory.models import Allocation
+from orders.lines import Part, fate
 from orders.models import Order, OrderLine
 
 MAX_REFERENCE = 128
@@ -26,9 +27,16 @@ class AllocationAnswer(msgspec.Struct):
 
 
 class LineAnswer(msgspec.Struct):
+    """state: placed, confirmed, at_risk or cancelled.  at_risk: units that a supplier does not deliver and nobody else
+    has; cancelled: units that will not come.
+    """
+
     sku: str
     quantity: int
     version: int
+    state: str
+    at_risk: int
+    cancelled: int
     allocations: list[AllocationAnswer]
 
 
@@ -64,10 +72,7 @@ def _answers(orders: Sequence[Order] | Any) -> list[OrderAnswer]:
     lines: defaultdict[int, list[OrderLine]] = defaultdict(list)
     for line in OrderLine.objects.filter(order__in=found).select_related("sku"):
         lines[line.order_id].append(line)
-    parts: defaultdict[tuple[str, int], list[AllocationAnswer]] = defaultdict(list)
-    allocations = Allocation.objects.filter(reference__in=[each.number for each in found])
-    for row in allocations.values_list("reference", "sku_id", "level__supplier__slug", "quantity", "state"):
-        parts[row[0], row[1]].append(AllocationAnswer(*row[2:]))
+    parts = parts_of([each.number for each in found])
     return [
         OrderAnswer(
             each.number,
@@ -76,9 +81,24 @@ def _answers(orders: Sequence[Order] | Any) -> list[OrderAnswer]:
             each.placed_at,
             each.cancelled_at,
             [
-                LineAnswer(line.sku.code, line.quantity, line.version, parts[each.number, line.sku_id])
+                _line(line, parts[each.number, line.sku_id], cancelled=each.status == Order.Status.CANCELLED)
                 for line in lines[each.pk]
             ],
         )
         for each in found
     ]
+
+
+def parts_of(numbers: Sequence[str]) -> defaultdict[tuple[str, int], list[Part]]:
+    """(order's number, SKU's id) → the promises behind that line, in the order in which they were made."""
+    parts: defaultdict[tuple[str, int], list[Part]] = defaultdict(list)
+    allocations = Allocation.objects.filter(reference__in=numbers).order_by("id")
+    for row in allocations.values_list("reference", "sku_id", "level__supplier__slug", "quantity", "state", "at_risk"):
+        parts[row[0], row[1]].append(Part(*row[2:]))
+    return parts
+
+
+def _line(line: OrderLine, parts: Sequence[Part], *, cancelled: bool) -> LineAnswer:
+    told = fate(line.quantity, parts, order_cancelled=cancelled)
+    allocations = [AllocationAnswer(part.supplier, part.quantity, part.state) for part in parts]
+    return LineAnswer(line.sku.code, line.quantity, line.version, told.state, told.at_risk, told.cancelled, allocations)

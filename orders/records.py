@@ -48,7 +48,8 @@ class Draft:
     @property
     def promise(self) -> Promise:
         """What the stock is asked for."""
-        return Promise(self.name, self.takes, Origin(self.intent.actor, self.intent.request_id), self.expires_at)
+        origin = Origin(self.intent.actor, self.intent.request_id)
+        return Promise(self.name, self.takes, origin, self.expires_at, self.intent.destination)
 
 
 def new_name(intent: Intent) -> str:

@@ -50,7 +50,7 @@ class SupplierAdmin(HistoryAdmin):
     fieldsets = (
         (None, {"fields": (("name", "slug"), ("enabled", "stop_selling", "auto_offer"))}),
         ("Connection", {"fields": ("adapter", "config", "stored_credentials", "new_credentials")}),
-        ("Delivery", {"fields": (("ships_to", "lead_days"),)}),
+        ("Delivery", {"fields": (("ships_to", "lead_days", "on_rejection"),)}),
         (
             "Trust",
             {

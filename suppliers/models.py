@@ -11,6 +11,14 @@ from simple_history.models import HistoricalRecords
 from suppliers.countries import CountriesField
 
 
+class OnRejection(models.TextChoices):
+    """What becomes of units that a supplier refuses or calls off."""
+
+    RESOURCE = "resource", "other suppliers deliver, or a person decides"
+    BACKORDER = "backorder", "other suppliers deliver, or whoever has stock next"
+    CANCEL = "cancel", "the units are cancelled"
+
+
 class Supplier(models.Model):
     """One upstream: its adapter, its secrets, and the policy that its numbers pass through."""
 
@@ -31,6 +39,13 @@ class Supplier(models.Model):
     )
     lead_days = models.PositiveSmallIntegerField(
         null=True, blank=True, help_text="Days until its goods are with the buyer. Empty: not known."
+    )
+    on_rejection = models.CharField(
+        max_length=10,
+        choices=OnRejection,
+        default=OnRejection.RESOURCE,
+        db_default=OnRejection.RESOURCE,
+        help_text="What becomes of units that it refuses or calls off later.",
     )
 
     # Trust: from the reported number to the sellable one.

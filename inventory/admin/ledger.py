@@ -34,6 +34,7 @@ class AllocationAdmin(ReadOnlyAdmin):
     fieldsets = (
         (None, {"fields": (("reference", "sku", "level"), ("quantity", "state", "upstream_order"))}),
         (None, {"fields": (("created_at", "expires_at", "closed_at"), ("sent_at", "lease_until", "confirmed_at"))}),
+        (None, {"fields": (("at_risk", "out_of_stock", "attempt", "destination"),)}),
         (None, {"fields": (("cancel_requested_at", "expected_available", "detail"),)}),
     )
 

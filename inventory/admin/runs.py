@@ -13,7 +13,7 @@ from unfold.decorators import action, display
 from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminTextareaWidget
 
-from inventory import operations
+from inventory import attempts, operations
 from inventory.admin.pages import ReadOnlyAdmin, Table, TablesAdmin, age, chosen, link, log, seconds_since
 from inventory.models import Allocation, Discrepancy, Effect, Snapshot
 from suppliers.admin import close_dialog
@@ -112,7 +112,8 @@ class DiscrepancyAdmin(TablesAdmin, ReadOnlyAdmin):
     def tables(self, request: HttpRequest, obj: Discrepancy) -> list[Table]:
         if not obj.reference:
             return []
-        rows = Allocation.objects.filter(reference=obj.reference).select_related("sku", "level__supplier")
+        reference = attempts.split(obj.reference)[0]
+        rows = Allocation.objects.filter(reference=reference).select_related("sku", "level__supplier")
         return [promises_table(rows)]
 
     @display(description="State", ordering="state", label={"open": "danger", "resolved": "success"})
@@ -162,7 +163,7 @@ def promises_table(allocations: QuerySet[Allocation]) -> Table:
             row.level.supplier,
             link(row.level, row.level.external_id),
             row.quantity,
-            link(row, row.state),
+            link(row, row.state if not row.at_risk else f"{row.state}, {row.at_risk} at risk"),
             row.upstream_order or "–",
             row.confirmed_at or "–",
             row.detail or "–",

@@ -22,10 +22,15 @@ class Allocation(models.Model):
         LOST = "lost"  # upstream does not deliver it
 
     OPEN = (State.HELD, State.COMMITTED, State.SENDING, State.CONFIRMED)
+    SERVING = (State.COMMITTED, State.SENDING, State.CONFIRMED, State.SETTLED)
 
     level = models.ForeignKey(StockLevel, on_delete=models.PROTECT, related_name="allocations", db_index=False)
     sku = models.ForeignKey(Sku, on_delete=models.PROTECT, related_name="allocations", db_index=False)
     reference = models.CharField(max_length=64, help_text="Order number or reservation, opaque here.")
+    attempt = models.PositiveSmallIntegerField(
+        default=1, db_default=1, help_text="Which order of ours to this supplier it is in, for the same reference."
+    )
+    destination = models.CharField(max_length=2, blank=True, default="", db_default="")
     quantity = models.PositiveIntegerField(validators=[MinValueValidator(1)])
     state = models.CharField(max_length=10, choices=State, default=State.COMMITTED)
     expires_at = models.DateTimeField(null=True, blank=True)
@@ -40,6 +45,12 @@ class Allocation(models.Model):
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
     confirmed_at = models.DateTimeField(null=True, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)
+    at_risk = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="Units of a lost allocation that nothing delivers in its place."
+    )
+    out_of_stock = models.BooleanField(
+        default=False, db_default=False, help_text="Lost because the supplier had too little of it."
+    )
     detail = models.CharField(max_length=300, blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
@@ -57,6 +68,9 @@ class Allocation(models.Model):
                 condition=~Q(state__in=["confirmed", "settled"]) | Q(confirmed_at__isnull=False),
                 name="allocation_confirmed_at",
             ),
+            models.CheckConstraint(
+                condition=Q(at_risk=0) | Q(state="lost", at_risk__lte=F("quantity")), name="allocation_at_risk"
+            ),
         ]
         indexes = [
             models.Index(
@@ -67,6 +81,7 @@ class Allocation(models.Model):
             models.Index(fields=["reference"], name="allocation_reference"),
             models.Index(fields=["lease_until"], condition=Q(state="sending"), name="allocation_claimed"),
             models.Index(fields=["expires_at"], condition=Q(state="held"), name="allocation_held"),
+            models.Index(fields=["reference"], condition=Q(at_risk__gt=0), name="allocation_waiting"),
         ]
 
     def __str__(self) -> str:
@@ -119,6 +134,11 @@ class StockMovement(models.Model):
             models.CheckConstraint(
                 condition=~Q(cause="allocate") | Q(allocated_after__lte=F("sellable_after")),
                 name="movement_no_oversell",
+            ),
+            # An order that moves may use safety stock, and no unit that the level has not.
+            models.CheckConstraint(
+                condition=~Q(cause="resource") | Q(allocated_after__lte=F("sellable_after")),
+                name="movement_no_oversell_by_move",
             ),
         ]
         triggers = [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
