@@ -53,7 +53,7 @@ class Claim:
     def request(self) -> ConfirmRequest:
         """The order as upstream is told it.  The reference is unique there: each attempt has its own."""
         lines = [ConfirmLine(part.ref, part.quantity, part.expected_available) for part in self.parts]
-        return ConfirmRequest(self.reference, lines)
+        return ConfirmRequest(self.reference, lines, self.sent_at.isoformat() if self.sent_at else "")
 
     @property
     def order(self) -> str:

@@ -84,12 +84,25 @@ def resolve_expired_claims(supplier_id: int) -> int:
         claimed = claims.find(supplier, reference, ["sending"])
         if claimed is None or claimed.lease_until is None:
             continue
-        asked_at = _clock()
-        result, reachable = _ask(upstream, claimed)
-        resolved += _take_answer(claimed, result, asked_at)
+        clear, reachable = _clear_up(upstream, claimed)
+        resolved += clear
         if not reachable:
             break
     return resolved
+
+
+def _clear_up(upstream: Adapter, claimed: Claim) -> tuple[bool, bool]:
+    """Whether the outcome is clear now, and whether the supplier can be asked for more."""
+    asked_at = _clock()
+    again = sending.send_again(upstream, claimed)
+    if again is not None and again.result.outcome is not Outcome.UNKNOWN:
+        _settle(again.claim, again.result)
+        return True, True
+    result, reachable = _read_back(upstream, claimed)
+    if again is not None and result.outcome in (Outcome.UNKNOWN, Outcome.NOT_FOUND):
+        # What was just sent may still arrive: that upstream does not know it proves nothing yet.
+        result = again.result
+    return _take_answer(claimed, result, asked_at), reachable
 
 
 def _take_answer(claimed: Claim, result: ConfirmResult, asked_at: datetime) -> bool:
@@ -100,27 +113,21 @@ def _take_answer(claimed: Claim, result: ConfirmResult, asked_at: datetime) -> b
     early = since is None or asked_at < since + timedelta(seconds=claimed.supplier.settlement_lag_seconds)
     if early and result.outcome in (Outcome.UNKNOWN, Outcome.NOT_FOUND):
         return False
-    _note(claimed, "readback", result)
     if result.outcome is Outcome.UNKNOWN:
+        _note(claimed, "readback", result)
         claims.report_doubt(claimed, {"intent": "confirm", "detail": result.detail})
         return False
+    _settle(claimed, result)
+    return True
+
+
+def _settle(claimed: Claim, result: ConfirmResult) -> None:
+    """Act on a clear outcome."""
+    _note(claimed, "readback", result)
     if result.outcome is Outcome.NOT_FOUND:
         claims.give_back(claimed, again=True)
     else:
         claims.conclude(claimed, result)
-    return True
-
-
-def _ask(upstream: Adapter, claimed: Claim) -> tuple[ConfirmResult, bool]:
-    """As `_read_back`, after sending the order once more where that is safe."""
-    again = sending.send_again(upstream, claimed)
-    if again is None:
-        return _read_back(upstream, claimed)
-    if again.outcome is not Outcome.UNKNOWN or Capability.READBACK not in upstream.capabilities:
-        return again, True
-    result, reachable = _read_back(upstream, claimed)
-    # What was just sent may still arrive: that upstream does not know it proves nothing yet.
-    return (again if result.outcome is Outcome.NOT_FOUND else result), reachable
 
 
 def _read_back(upstream: Adapter, claimed: Claim) -> tuple[ConfirmResult, bool]:

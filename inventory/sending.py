@@ -55,8 +55,10 @@ def send(upstream: Adapter, claimed: Claim) -> Sent:
     raise Conflict("The supplier's number moves faster than we can compare; the order is sent again later.")
 
 
-def send_again(upstream: Adapter, claimed: Claim) -> ConfirmResult | None:
+def send_again(upstream: Adapter, claimed: Claim) -> Sent | None:
     """Repeat an order whose claim ran out.  None: this supplier may not know that it is the same one (any more).
+
+    NOT_FOUND is certain here: the repeat itself was answered so.
 
     See Note [What was sent twice].
     """
@@ -75,7 +77,7 @@ def send_again(upstream: Adapter, claimed: Claim) -> ConfirmResult | None:
         result = _unknown(reason_of(error))
     if result.outcome is Outcome.UNKNOWN:
         claims.leave_open(renewed, result.detail, [])
-    return result
+    return Sent(renewed, result)
 
 
 def _confirm(upstream: Adapter, claimed: Claim) -> ConfirmResult:

@@ -61,6 +61,7 @@ class Page:
 
     age: seconds by which the source itself says that its rows are older than the request (Age, Date − Last-Modified);
     a duration, because the source's clock is not ours.
+    pending: upstream is still preparing the rows, so none is here; ask for the next page later.
     """
 
     rows: list[StockRow]
@@ -68,6 +69,7 @@ class Page:
     total: int | None
     age: float = 0.0
     evidence: str = ""
+    pending: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,10 +148,14 @@ class ConfirmLine:
 
 @dataclass(frozen=True, slots=True)
 class ConfirmRequest:
-    """reference: ours, unique per order and supplier; upstream must show it again in a read-back."""
+    """reference: ours, unique per order and supplier; upstream must show it again in a read-back.
+
+    attempt: the same for the very same request sent again, another one when it was decided anew.
+    """
 
     reference: str
     lines: Sequence[ConfirmLine]
+    attempt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +198,7 @@ class Adapter(Protocol):
     def confirm(self, order: ConfirmRequest) -> ConfirmResult:
         """Place our order upstream.  A timeout after the body was sent is UNKNOWN, never an exception.
 
+        NOT_FOUND, to a repeat: the first was not taken, and the same request never will be.
         Raises: Conflict if upstream no longer has what a line expected; like any exception, nothing was ordered.
         """
         ...

@@ -1,6 +1,6 @@
 """The adapters by name, and how one is made for a supplier."""
 
-from suppliers.adapters import rest
+from suppliers.adapters import rest, shopify
 from suppliers.adapters.calls import Connect
 from suppliers.adapters.kinds import Kind
 from suppliers.credentials import unseal
@@ -8,7 +8,7 @@ from suppliers.errors import NotConfigured
 from suppliers.models import Supplier
 from suppliers.readings import Adapter, PushReceiver
 
-ADAPTERS: dict[str, Kind] = {"rest": rest.KIND}
+ADAPTERS: dict[str, Kind] = {"rest": rest.KIND, "shopify": shopify.KIND}
 
 
 def kind_of(name: str) -> Kind:

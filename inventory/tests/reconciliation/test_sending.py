@@ -95,13 +95,30 @@ def test_a_claim_that_ran_out_is_taken_over_once(knowing, chaos):
     assert claims.renew(renewed[0], lease_seconds=9, window_seconds=DAY) is None  # it is still held
 
 
+def test_a_repeat_that_says_the_first_one_failed_is_decided_anew(supplier, shelf):
+    shelf.capabilities |= Capability.IDEMPOTENT
+    shelf.idempotent_seconds = DAY
+    shelf.answers = [UpstreamTimeout("no answer", sent=True), ConfirmResult(Outcome.NOT_FOUND)]
+    place("order-1", {SKU: 3})
+    confirm(supplier)
+    shelf.has = 10  # it was not taken
+    assert reconciliation.resolve_expired_claims(supplier.pk) == 1
+    assert (states("order-1"), open_effects("confirm")) == ([("committed", 3)], 1)
+    shelf.has = 10  # and neither was the repeat
+    confirm(supplier)
+    assert (states("order-1"), shelf.has) == ([("confirmed", 3)], 7)
+    first, repeat, anew = shelf.attempts
+    assert first == repeat != anew
+
+
 @dataclass
 class Shelf:
     """A supplier that compares before it takes, in this process: what upstream has, and what happens between calls."""
 
     has: int = 10
     between: list[Callable[[], None]] = field(default_factory=list)  # one for each read: after it, before the order
-    answers: list[Exception | None] = field(default_factory=list)  # raised after the order was taken
+    answers: list[Exception | ConfirmResult] = field(default_factory=list)  # given after the order was taken
+    attempts: list[str] = field(default_factory=list)
     expected: list[int | None] = field(default_factory=list)
 
     capabilities = Capability.FETCH | Capability.CONFIRM | Capability.CAS
@@ -116,13 +133,14 @@ class Shelf:
     def confirm(self, order: ConfirmRequest) -> ConfirmResult:
         line = order.lines[0]
         self.expected.append(line.expected_available)
+        self.attempts.append(order.attempt)
         if line.expected_available != self.has:
             raise Conflict("stale")
         self.has -= line.quantity
-        error = self.answers.pop(0) if self.answers else None
-        if error:
-            raise error
-        return ConfirmResult(Outcome.ACCEPTED, "S-1")
+        answer = self.answers.pop(0) if self.answers else ConfirmResult(Outcome.ACCEPTED, "S-1")
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
     def sell(self, units: int) -> Callable[[], None]:
         def sell() -> None:

@@ -83,6 +83,14 @@ def test_empty_pages_without_end():
         guard.check(page(cursor=2))
 
 
+def test_pages_that_are_still_being_prepared_repeat_nothing():
+    guard = PageGuard(asked=7)
+    for _ in range(3):
+        guard.check(Page([], 7, None, pending=True))
+    guard.check(page("a", cursor=8))
+    assert guard.number == 4
+
+
 def test_a_page_that_points_to_itself():
     guard = PageGuard(asked=7, number=3)
     with pytest.raises(Refused, match="page 4 points to itself"):

@@ -1,0 +1,94 @@
+"""What the adapters with a class of their own have in common."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from suppliers.adapters.answers import REFUSALS, Answer, Judge
+from suppliers.adapters.limits import Limits
+from suppliers.adapters.listing import NextDeadline
+from suppliers.adapters.schema import LIMITS, PUSH, TEXT, Schema, record
+from suppliers.errors import Malformed, SupplierError, Transient
+from suppliers.readings import Adapter, ConfirmRequest, ConfirmResult, Outcome, Page, ProbeReport, Ref
+from suppliers.transport import Deadline, Response
+
+DETAIL_CHARACTERS = 300
+SHOWN_ROWS = 3
+COMMON: Mapping[str, Schema] = {"base_url": TEXT, "limits": LIMITS, "push": PUSH}
+
+
+def platform_schema(required: str, **properties: Schema) -> Schema:
+    """A configuration with what every adapter has, and these properties."""
+    return record(required, **COMMON, **properties)
+
+
+class Pacing:
+    """The deadlines of one supplier's calls."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+
+    def page(self) -> Deadline:
+        """Of one page, confirm or cancel, everything included."""
+        return Deadline(self._limits.total_seconds)
+
+    def call(self) -> NextDeadline:
+        """Of the requests of a whole fetch or read-back."""
+        whole = Deadline(self._limits.call_seconds)
+        return lambda: whole.within(self._limits.total_seconds)
+
+
+def any_answer(judge: Judge) -> Callable[[Response], Answer]:
+    """Reads answers whose error lies in the body, whatever the status says; 401, 403, 408, 429 and 5xx raise."""
+    return judge.success_or(*REFUSALS)
+
+
+def probe(adapter: Adapter) -> ProbeReport:
+    """The first page, for a person."""
+    try:
+        page = first_ready(adapter.snapshot())
+    except SupplierError as error:
+        return ProbeReport(ok=False, messages=[f"{type(error).__name__}: {error}"])
+    messages = [f"The first page holds {len(page.rows)} rows; it is {page.age:.0f} s old."]
+    messages += [f"{row.sku or 'no SKU'}: {row.available} ({row.uid})" for row in page.rows[:SHOWN_ROWS]]
+    return ProbeReport(ok=True, messages=messages, page=page)
+
+
+def first_ready(pages: Iterator[Page]) -> Page:
+    """The first page that is no longer pending."""
+    return next(page for page in pages if not page.pending)
+
+
+def settled(place: Callable[[], ConfirmResult]) -> ConfirmResult:
+    """What `place` says became of an order; UNKNOWN if its request may have taken effect and was not answered clearly.
+
+    Raises: any SupplierError, and then nothing was ordered.
+    """
+    try:
+        return place()
+    except Malformed as error:
+        return unknown(f"{error} {error.evidence}")
+    except Transient as error:
+        if error.sent:
+            return unknown(str(error))
+        raise
+
+
+def unknown(detail: str) -> ConfirmResult:
+    return ConfirmResult(Outcome.UNKNOWN, detail=detail[:DETAIL_CHARACTERS])
+
+
+def refused(outcome: Outcome, detail: str, order: str = "") -> ConfirmResult:
+    return ConfirmResult(outcome, order, detail=detail[:DETAIL_CHARACTERS])
+
+
+def units_by_ref(order: ConfirmRequest) -> dict[Ref, int]:
+    """Units asked for; two lines of one row are one."""
+    units: dict[Ref, int] = {}
+    for line in order.lines:
+        units[line.ref] = units.get(line.ref, 0) + line.quantity
+    return units
+
+
+def text_of(value: Any) -> str:
+    """A text or number of an answer as text, empty for anything else."""
+    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
