@@ -162,6 +162,9 @@ class Ledger:
         first = index - index % size
         return range(first, min(first + size, len(self.items)))
 
+    def units_now(self, index: int) -> int:
+        return self._on_hand[index]
+
     def now_at(self, index: int) -> tuple[int, float]:
         """Units there are, and when that last changed."""
         history = self._books.history.get(index)

@@ -40,6 +40,21 @@ AMNESIAC: Scenario = {
     "late_readback": {"lag_s": 2},
 }
 
+# Says what changed, but late, doubled, out of order, forged or never; where to, a scenario or PUT /_chaos has to tell.
+WEBHOOK_STORM: Scenario = {
+    "webhooks": {
+        "sigma": 1.5,
+        "reorder_s": 2,
+        "late_p": 0.05,
+        "late_s": 20,
+        "dup_p": 0.2,
+        "lost_p": 0.05,
+        "bad_signature_p": 0.05,
+        "replay_p": 0.1,
+        "burst": 5,
+    }
+}
+
 PROFILES: dict[str, Scenario] = {
     "calm": {},
     "slow": SLOW,
@@ -53,6 +68,7 @@ PROFILES: dict[str, Scenario] = {
         "throttle": {"rate": 20, "burst": 20, "retry_after": 1},
     },
     "liar": LIAR,
+    "webhook_storm": WEBHOOK_STORM,
     "paging_hell": PAGING_HELL,
     # Forgets to answer, takes part of an order or splits it, repeats what it is told twice, thinks better of it later.
     "amnesiac": AMNESIAC,
@@ -62,6 +78,7 @@ PROFILES: dict[str, Scenario] = {
         **PAGING_HELL,
         **AMNESIAC,
         **LIAR,
+        **WEBHOOK_STORM,
         "latency": {"median_ms": 100, "sigma": 0.7, "hang_p": 0.002},
         "lag": {"lag_s": 5, "jitter": 0.5, "replicas": 2},
         "own_oversell": {"p": 0.05},

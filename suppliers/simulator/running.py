@@ -10,6 +10,7 @@ from .asks import line_of
 from .catalogue import generated
 from .ledger import Clock, Item, Ledger
 from .operations import chaos, sell
+from .proxy import ChaosProxy
 from .scenario import Scenario
 from .server import SimulatorServer
 from .supplier import ChaosSupplier
@@ -63,6 +64,31 @@ class RunningChaosSupplier:
     def restock(self, sku: str, quantity: int) -> None:
         ledger = self.supplier.ledger
         ledger.restock(line_of(ledger, {"sku": sku, "quantity": quantity})[0], quantity)
+
+    def serve_forever(self) -> None:
+        self.server.serve_forever(poll_interval=0.05)
+
+    def stop(self) -> None:
+        self.server.stop()
+
+
+class RunningChaosProxy:
+    """The faults of a chaos supplier in front of a real system."""
+
+    def __init__(
+        self,
+        target: str,
+        *,
+        scenario: Mapping[str, Any],
+        endpoints: Mapping[str, str],
+        address: tuple[str, int] = ("127.0.0.1", 0),
+    ) -> None:
+        stopping = threading.Event()
+        self.token = ""
+        self.proxy = ChaosProxy(target, Scenario().merged(scenario), endpoints=endpoints, pause=stopping.wait)
+        self.server = SimulatorServer(*address, stopping)
+        self.server.supplier = self.proxy
+        self.url = self.server.url
 
     def serve_forever(self) -> None:
         self.server.serve_forever(poll_interval=0.05)

@@ -7,12 +7,14 @@ import socket
 import struct
 import sys
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from .messages import Fate, Reply, Request, error_reply
 from .operations import PREFIX, operate
+from .proxy import ChaosProxy
 from .supplier import ChaosSupplier
 
 MAX_BODY = 5_000_000
@@ -28,7 +30,7 @@ class SimulatorServer(ThreadingHTTPServer):
 
     def __init__(self, host: str, port: int, stopping: threading.Event) -> None:
         super().__init__((host, port), Handler)
-        self.supplier: ChaosSupplier
+        self.supplier: ChaosSupplier | ChaosProxy
         self.stopping = stopping
         self._open: set[socket.socket] = set()
         self._guard = threading.Lock()
@@ -82,6 +84,12 @@ class Handler(BaseHTTPRequestHandler):
     def do_PUT(self) -> None:
         self._serve()
 
+    def do_PATCH(self) -> None:
+        self._serve()
+
+    def do_DELETE(self) -> None:
+        self._serve()
+
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         logger.debug(format, *args)
 
@@ -96,8 +104,14 @@ class Handler(BaseHTTPRequestHandler):
         query = {name: values[0] for name, values in parse_qs(target.query).items()}
         headers = {name.lower(): value for name, value in self.headers.items()}
         request = Request(self.command, target.path, query, headers, self.rfile.read(int(length)), self.path)
-        operated = request.path.startswith(PREFIX)
-        self._deliver(operate(self.server.supplier, request) if operated else self.server.supplier.answer(request))
+        if request.path.startswith(PREFIX):
+            self._deliver(operate(self.server.supplier, request))
+            return
+        began = time.monotonic()
+        try:
+            self._deliver(self.server.supplier.answer(request))
+        finally:
+            self.server.supplier.note_stay(time.monotonic() - began)
 
     def _deliver(self, reply: Reply) -> None:
         match reply.fate:

@@ -1,25 +1,23 @@
 """The supplier itself: its API over the ledger, seen through the behaviours that are on.  Knows no sockets."""
 
-import threading
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from . import sales, stock
 from .asks import Ask, Told
-from .behaviours import Clock, Fault, Spoiler, TokenBook, Tokens
+from .behaviours import Clock, TokenBook, Tokens, Webhooks
 from .dialects import DIALECTS
+from .disturbed import Disturbed
 from .ledger import Ledger
 from .messages import Call, Problem, Reply, Request
 from .scenario import Scenario
+from .webhooks import Outbox, announce
 
 UNAUTHORIZED = Problem(401, "UNAUTHORIZED", "A bearer token or X-Api-Key is required.")
 TOKEN_SECONDS = 36_000
 
 
-class ChaosSupplier:
-    """pause: waits for so many seconds, or says true at once when the server stops."""
-
+class ChaosSupplier(Disturbed):
     def __init__(
         self,
         ledger: Ledger,
@@ -29,28 +27,21 @@ class ChaosSupplier:
         dialect: str = "rest_page",
         pause: Callable[[float], bool],
     ) -> None:
+        super().__init__(scenario, pause)
         self.ledger = ledger
-        self.scenario = scenario
+        self.outbox = Outbox(ledger.clock, pause)
         self._token = token
         self._dialect = DIALECTS[dialect]
-        self._pause = pause
-        self._guard = threading.Lock()
         self._tokens = TokenBook()
-        self._numbers: Counter[tuple[str, str]] = Counter()
-        self._requests: Counter[str] = Counter()
-        self._acted: Counter[str] = Counter()
+        ledger.on_change = self._announce
 
-    # --- Run time -----------------------------------------------------------------------------------
-    def change(self, change: Mapping[str, Any]) -> Scenario:
-        """Merge a change into the scenario.  Raises ValueError, and then nothing has changed."""
-        with self._guard:
-            self.scenario = self.scenario.merged(change)
-            return self.scenario
+    def counts(self) -> dict[str, Any]:
+        return {**super().counts(), "webhooks": dict(self.outbox.sent)}
 
-    def counts(self) -> dict[str, dict[str, int]]:
-        """How many requests came per endpoint, and how often each behaviour acted."""
-        with self._guard:
-            return {"requests": dict(self._requests), "acted": dict(self._acted)}
+    def _announce(self, index: int, units: int, delta: int, at: float) -> None:
+        for rule in self.scenario.of_kind(Webhooks):
+            if rule.url and rule.covers(self.ledger.items[index].sku):
+                announce(self.outbox, self.ledger, (index, units, delta, at), rule, self.scenario.seed)
 
     # --- The API ------------------------------------------------------------------------------------
     def answer(self, request: Request) -> Reply:
@@ -67,11 +58,10 @@ class ChaosSupplier:
                 self._admit(given, call, scenario)
         except Problem as problem:
             return self._dialect.problem(problem)
-        reply = self._through_behaviours(ask, call, scenario)
-        reply.headers["X-Chaos"] = ", ".join(call.acted) or "none"
-        with self._guard:
-            self._acted.update(name.partition("=")[0] for name in call.acted)
-        return reply
+        reply = self._around(
+            call, scenario, lambda: self._dialect.answer(ask, self._act(ask, call, scenario), self.ledger)
+        )
+        return self._told(call, self._dialect.problem(reply) if isinstance(reply, Problem) else reply)
 
     def _admit(self, given: str, call: Call, scenario: Scenario) -> None:
         """Raises Problem unless this token opens the API now."""
@@ -79,22 +69,6 @@ class ChaosSupplier:
         if self._tokens.knows(given, rule, call) or (rule is None and given == self._token):
             return
         raise rule.refusal() if rule else UNAUTHORIZED
-
-    def _through_behaviours(self, ask: Ask, call: Call, scenario: Scenario) -> Reply:
-        reply = self._undisturbed(ask, call, scenario)
-        return self._dialect.problem(reply) if isinstance(reply, Problem) else reply
-
-    def _undisturbed(self, ask: Ask, call: Call, scenario: Scenario) -> Reply | Problem:
-        for fault in scenario.of_kind(Fault):
-            if instead := fault.before(call):
-                return instead
-        try:
-            reply = self._dialect.answer(ask, self._act(ask, call, scenario), self.ledger)
-        except Problem as problem:
-            return problem
-        for spoiler in scenario.of_kind(Spoiler):
-            reply = spoiler.after(call, reply)
-        return reply
 
     def _act(self, ask: Ask, call: Call, scenario: Scenario) -> Told:
         match ask.endpoint:
@@ -116,10 +90,5 @@ class ChaosSupplier:
         return Told(call.now, token=self._tokens.issue(call.seed, call.now), ttl=ttl)
 
     def _call(self, ask: Ask, scenario: Scenario, now: float) -> Call:
-        with self._guard:
-            self._requests[ask.endpoint] += 1
-            self._numbers[ask.endpoint, ask.identity] += 1
-            number = self._numbers[ask.endpoint, ask.identity]
         named = [self.ledger.items[index].sku for index in ask.indexes] + [self.ledger.sku_of(uid) for uid in ask.lines]
-        uptime = now - self.ledger.started_at
-        return Call(ask.endpoint, ask.identity, number, tuple(named), scenario.seed, self._pause, now, uptime)
+        return self._called((ask.endpoint, ask.identity), named, scenario, (now, now - self.ledger.started_at))

@@ -8,6 +8,7 @@ answer, `Rule` in the decision of a sale), give it a name and defaults, and list
 from .base import Behaviour, Distortion, Fault, JsonRow, PageFault, RowFault, Rule, Spoiler
 from .faults import Broken, Bursts, Down, ErrorIn200, Html200, Latency, Reject, ServerError, Sunset
 from .pages import CursorExpiry, EmptyBlip, FilterIgnored, LastPageRepeats, ShiftingList, UnstablePaging
+from .pushes import Webhooks
 from .reports import Inflation, Lag, Phantom
 from .rows import Churn, Clock, QuantityTypes, SkuVariance
 from .rules import AsyncAccept, LateReadback, OwnOversell, Partial, Split
@@ -54,6 +55,7 @@ BEHAVIOURS: dict[str, type[Behaviour]] = {
         Malformed,
         Truncated,
         Dribble,
+        Webhooks,
     )
 }
 
@@ -78,4 +80,5 @@ __all__ = [
     "Spoiler",
     "TokenBook",
     "Tokens",
+    "Webhooks",
 ]

@@ -17,7 +17,7 @@ QUANTITIES: Mapping[str, Callable[[int], Any]] = {
     "fraction": lambda units: units + 0.5,
     "float": float,
     "string": str,
-    "thousands": lambda units: f"{units + 1_000:,}",
+    "thousands": lambda units: f"{units:,}.00",
     "at_least": lambda units: f"{units}+",
     "words": lambda units: "有货" if units else "无货",
     "null": lambda _: None,
