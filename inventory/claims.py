@@ -5,68 +5,22 @@ Every step is a short transaction of its own that locks the levels first, so tha
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
 from inventory import attempts, availability, discrepancies, effects, ledger, resourcing, settlement, stock
+from inventory.asked import Claim, Part
 from inventory.discrepancies import Finding
 from inventory.effects import Due
 from inventory.ledger import Origin
 from inventory.models import Discrepancy, Effect
 from suppliers.models import Supplier
-from suppliers.readings import ConfirmLine, ConfirmRequest, ConfirmResult, Outcome, Ref
+from suppliers.readings import ConfirmResult, Outcome, Ref
 
 ORIGIN = Origin(actor="reconciliation")
 SYNC_MARGIN_SECONDS = 1.0  # the read that settles an order is sent a little after it may, never before
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """Units of one level in an order.  id: of the allocation.  expected_available: see ConfirmLine."""
-
-    id: int
-    level_id: int
-    ref: Ref
-    quantity: int
-    expected_available: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """All that one order asks of one supplier, at one attempt.
-
-    reference: the name that the supplier knows it by.  lease_until: when whoever sent it has surely stopped.
-    sent_at: when upstream may first have seen this very request.
-    """
-
-    supplier: Supplier
-    reference: str
-    parts: Sequence[Part]
-    lease_until: datetime | None = None
-    upstream_order: str = ""
-    sent_at: datetime | None = None
-
-    @property
-    def request(self) -> ConfirmRequest:
-        """The order as upstream is told it.  The reference is unique there: each attempt has its own."""
-        lines = [ConfirmLine(part.ref, part.quantity, part.expected_available) for part in self.parts]
-        return ConfirmRequest(self.reference, lines, self.sent_at.isoformat() if self.sent_at else "")
-
-    @property
-    def order(self) -> str:
-        """The reference of the order, whichever attempt this is."""
-        return attempts.split(self.reference)[0]
-
-    @property
-    def ids(self) -> list[int]:
-        return [part.id for part in self.parts]
-
-    @property
-    def level_ids(self) -> list[int]:
-        return sorted({part.level_id for part in self.parts})
 
 
 @dataclass(slots=True)
@@ -117,6 +71,7 @@ SELECT {_PART}
 FROM inventory_allocation allocation JOIN inventory_stocklevel level ON level.id = allocation.level_id
 WHERE level.supplier_id = %(supplier)s AND allocation.reference = %(reference)s AND allocation.attempt = %(attempt)s
   AND allocation.state = ANY(%(states)s)
+  AND (NOT %(uncounted)s OR allocation.confirmed_at IS NULL)
 ORDER BY allocation.id
 """
 _LEVELS = """
@@ -127,10 +82,20 @@ WHERE level.supplier_id = %(supplier)s AND allocation.reference = %(reference)s 
 """
 # `committed`: an answer so late that the order was taken for unknown and is about to be sent again.
 _CONFIRM = """
-UPDATE inventory_allocation
-SET state = 'confirmed', confirmed_at = clock_timestamp(), lease_until = NULL, upstream_order = %s, detail = %s
-WHERE id = ANY(%s) AND state IN ('sending', 'committed')
+UPDATE inventory_allocation allocation
+SET state = 'confirmed', lease_until = NULL, upstream_order = %(upstream_order)s, detail = %(detail)s,
+    confirmed_at = CASE WHEN %(counted)s OR COALESCE(NULLIF(level.decrements_on, ''), supplier.decrements_on) = 'order'
+                        THEN COALESCE(%(at)s, clock_timestamp()) END
+FROM inventory_stocklevel level JOIN suppliers_supplier supplier ON supplier.id = level.supplier_id
+WHERE allocation.id = ANY(%(ids)s) AND level.id = allocation.level_id AND allocation.state IN ('sending', 'committed')
 """
+_COUNT = """
+UPDATE inventory_allocation SET confirmed_at = COALESCE(%(at)s, clock_timestamp())
+WHERE id = ANY(%(ids)s) AND state = 'confirmed' AND confirmed_at IS NULL
+"""
+_TAKEN = (
+    "SELECT level_id, confirmed_at IS NOT NULL FROM inventory_allocation WHERE id = ANY(%s) AND state = 'confirmed'"
+)
 _BACK_TO_COMMITTED = """
 UPDATE inventory_allocation SET state = 'committed', lease_until = NULL
 WHERE id = ANY(%s) AND state = 'sending' AND lease_until <= %s
@@ -163,10 +128,14 @@ def claim(supplier: Supplier, reference: str, *, lease_seconds: float) -> Claim 
         return _claim_of(supplier, reference, cursor.fetchall())
 
 
-def find(supplier: Supplier, reference: str, states: Sequence[str]) -> Claim | None:
-    """The allocations of an order at this supplier that are in one of these states."""
+def find(supplier: Supplier, reference: str, states: Sequence[str], *, uncounted: bool = False) -> Claim | None:
+    """The allocations of an order at this supplier that are in one of these states.
+
+    uncounted: only those of which nobody has said yet that upstream's number took them in.
+    """
+    wanted = {**_named(supplier, reference), "states": list(states), "uncounted": uncounted}
     with connection.cursor() as cursor:
-        cursor.execute(_OF_STATE, {**_named(supplier, reference), "states": list(states)})
+        cursor.execute(_OF_STATE, wanted)
         return _claim_of(supplier, reference, cursor.fetchall())
 
 
@@ -247,7 +216,8 @@ def conclude(claimed: Claim, result: ConfirmResult, effect_ids: Sequence[int] = 
     with transaction.atomic(durable=True):
         _lock(claimed, result)
         verdict = _verdict(claimed, result)
-        codes = settlement.reject(verdict.refused, detail=result.detail, origin=ORIGIN)
+        later = result.outcome is Outcome.LOST
+        codes = settlement.reject(verdict.refused, detail=result.detail, origin=ORIGIN, even_settled=later)
         codes += settlement.lose(verdict.lost, detail=result.detail, origin=ORIGIN)
         _resolve(claimed, f"upstream answered: {result.outcome}")
         _confirm(claimed, verdict.confirmed, result)
@@ -270,7 +240,8 @@ def _verdict(claimed: Claim, result: ConfirmResult) -> _Verdict:
     match result.outcome:
         case Outcome.ACCEPTED:
             return _Verdict(confirmed=claimed.ids)
-        case Outcome.REJECTED_STOCK:
+        # Whoever calls a taken order off has no goods for it: the level is capped as after a refusal.
+        case Outcome.REJECTED_STOCK | Outcome.LOST:
             return _Verdict(refused=claimed.ids)
         case Outcome.REJECTED_OTHER:
             return _Verdict(lost=claimed.ids)
@@ -304,12 +275,25 @@ def _split(part: Part, kept: int) -> list[int]:
 def _confirm(claimed: Claim, allocation_ids: Sequence[int], result: ConfirmResult) -> None:
     if not allocation_ids:
         return
+    said: dict[str, Any] = {
+        "ids": list(allocation_ids),
+        "upstream_order": result.upstream_order[:100],
+        "detail": result.detail[:300],
+        "counted": result.counted,
+        "at": result.at,
+    }
     with connection.cursor() as cursor:
-        cursor.execute(_CONFIRM, [result.upstream_order[:100], result.detail[:300], list(allocation_ids)])
+        cursor.execute(_CONFIRM, said)
         if cursor.rowcount < len(allocation_ids) and _is_surplus(cursor, allocation_ids, result):
             evidence = {"detail": "taken upstream, and not expected here", "upstream_order": result.upstream_order}
             report_doubt(claimed, evidence)
-    _sync_after_lag(claimed, [part.level_id for part in claimed.parts if part.id in allocation_ids])
+        if result.counted:
+            cursor.execute(_COUNT, said)
+        cursor.execute(_TAKEN, [said["ids"]])
+        taken: list[tuple[int, bool]] = cursor.fetchall()
+    _sync_after_lag(claimed, [level_id for level_id, counted in taken if counted])
+    if not all(counted for _, counted in taken):
+        effects.record([Due(Effect.Kind.FOLLOW, claimed.reference, claimed.supplier.pk)])
 
 
 def _is_surplus(cursor: CursorWrapper, allocation_ids: Sequence[int], result: ConfirmResult) -> bool:
@@ -367,7 +351,8 @@ def _refusal(claimed: Claim, level_id: int, result: ConfirmResult) -> Finding:
         "accepted": dict(result.accepted),
         "detail": result.detail,
     }
-    return Finding(Discrepancy.Kind.REJECTED, claimed.supplier.pk, level_id, claimed.reference, evidence)
+    kind = Discrepancy.Kind.LOST if result.outcome is Outcome.LOST else Discrepancy.Kind.REJECTED
+    return Finding(kind, claimed.supplier.pk, level_id, claimed.reference, evidence)
 
 
 def _resolve(claimed: Claim, resolution: str) -> None:

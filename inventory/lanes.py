@@ -38,5 +38,6 @@ _OF_SUPPLIER: dict[Effect.Kind, Callable[[int], int]] = {
     Effect.Kind.PUSH: snapshots.take_in_due,
     Effect.Kind.CONFIRM: reconciliation.confirm_due,
     Effect.Kind.CANCEL: reconciliation.cancel_due,
+    Effect.Kind.FOLLOW: reconciliation.follow_due,
     Effect.Kind.RETRUST: policy.retrust_due,
 }

@@ -1,16 +1,27 @@
 """What people ask for by hand.  Each wish is a row first, so that none is lost; then the bell is rung."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 
 from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from inventory import attempts, availability, bell, effects, policy, resourcing, settlement, tasks
+from inventory import attempts, availability, bell, effects, marks, policy, resourcing, settlement, tasks
 from inventory.effects import Due
 from inventory.ledger import Origin
+from inventory.marks import Mark, Said
 from inventory.models import Allocation, Discrepancy, Effect, Sku, StockLevel
+
+
+@dataclass(slots=True)
+class Marked:
+    """References of orders by what became of the mark; refused: with the reason."""
+
+    done: list[str] = field(default_factory=list)
+    known: list[str] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)
 
 
 def sync(level_ids: Sequence[int]) -> int:
@@ -88,6 +99,26 @@ def believe(level_id: int, *, reason: str, origin: Origin) -> bool:
         believed = settlement.believe([level_id], reason=reason, origin=origin)
         invalidate_on_commit(believed.codes)
     return bool(believed.changed)
+
+
+def mark(promises: Iterable[Allocation], said: Said, *, reason: str, upstream_order: str = "") -> Marked:
+    """Write down what a person knows of these orders at their suppliers."""
+    marked = Marked()
+    for reference, supplier_id in sorted(
+        {(attempts.name(row.reference, row.attempt), row.level.supplier_id) for row in promises}
+    ):
+        try:
+            done = marks.mark(Mark(supplier_id, reference, said, reason, upstream_order))
+        except marks.Refused as refused:
+            marked.refused[reference] = str(refused)
+        else:
+            (marked.done if done else marked.known).append(reference)
+    return marked
+
+
+def count_orders_on(level_id: int, moment: str) -> None:
+    """Set when this level's number goes down for an order; empty: as its supplier's others."""
+    StockLevel.objects.filter(pk=level_id).update(decrements_on=moment)
 
 
 def run_now(effect_ids: Sequence[int]) -> int:

@@ -5,14 +5,15 @@ Nothing is locked and no transaction is open while a supplier is spoken to.
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
 from django.db import connection
 from prometheus_client import Counter
 
-from inventory import attempts, claims, effects, sending
-from inventory.claims import Claim
+from inventory import attempts, claims, effects, marks, sending, sql
+from inventory.asked import Claim
 from inventory.effects import Claimed
 from inventory.models import Effect
 from inventory.sending import reason_of
@@ -29,6 +30,7 @@ outcomes = Counter(
 WORK_SECONDS = 40  # a drain stops taking on work after this; the sweep rings again for what is left
 FIRST_BACKOFF, LONGEST_BACKOFF = 2.0, 30.0  # seconds, doubling with each attempt; as in incremental
 LONGEST_RETRY_AFTER = 600.0
+FOLLOW_SECONDS, LONGEST_FOLLOW_SECONDS = 60.0, 1_800.0  # between two questions whether it is paid or shipped
 DOUBTFUL_ATTEMPTS = 5  # cancels without a clear answer before a person is told
 
 # Right after the lease ended a "yes" may be had already; a "no" counts only one lag later, so asking between is noise.
@@ -64,6 +66,11 @@ def cancel_due(supplier_id: int) -> int:
     return _work_off(Effect.Kind.CANCEL, supplier_id, _cancel)
 
 
+def follow_due(supplier_id: int) -> int:
+    """Ask about orders that upstream's number takes in late, on payment or shipment; how many effects ended."""
+    return _work_off(Effect.Kind.FOLLOW, supplier_id, _follow)
+
+
 def suppliers_with_expired_claims() -> list[int]:
     """Ids of suppliers of which an order was claimed and nobody knows what became of it."""
     with connection.cursor() as cursor:
@@ -93,7 +100,7 @@ def resolve_expired_claims(supplier_id: int) -> int:
 
 def _clear_up(upstream: Adapter, claimed: Claim) -> tuple[bool, bool]:
     """Whether the outcome is clear now, and whether the supplier can be asked for more."""
-    asked_at = _clock()
+    asked_at = sql.clock()
     again = sending.send_again(upstream, claimed)
     if again is not None and again.result.outcome is not Outcome.UNKNOWN:
         _settle(again.claim, again.result)
@@ -178,7 +185,7 @@ def _delay(effect: Claimed, error: SupplierError) -> float:
 def _confirm(upstream: Adapter, supplier: Supplier, effect: Claimed) -> None:
     """Raises: SupplierError, and then nothing left for upstream and the order waits as before."""
     if Capability.CONFIRM not in upstream.capabilities:
-        effects.close([effect.id])  # the order stays subtracted until somebody marks it as ordered there
+        marks.leave_to_people(supplier, effect.target, [effect.id])
         return
     claimed = claims.claim(supplier, effect.target, lease_seconds=sending.lease_seconds(supplier))
     if claimed is None:
@@ -213,11 +220,21 @@ def _cancel(upstream: Adapter, supplier: Supplier, effect: Claimed) -> None:
     claims.conclude_cancel(taken, result, [effect.id])
 
 
-def _clock() -> datetime:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        now: datetime = cursor.fetchone()[0]
-        return now
+def _follow(upstream: Adapter, supplier: Supplier, effect: Claimed) -> None:
+    """Raises: SupplierError, and then it is asked again."""
+    taken = claims.find(supplier, effect.target, ["confirmed"], uncounted=True)
+    if taken is None or Capability.FOLLOW not in upstream.capabilities:
+        effects.close([effect.id])  # counted by now, or left to a person or an import to say
+        return
+    result = upstream.readback(taken.request)
+    _note(taken, "follow", result)
+    if result.outcome in (Outcome.REJECTED_STOCK, Outcome.REJECTED_OTHER):
+        claims.conclude(taken, replace(result, outcome=Outcome.LOST), [effect.id])
+    elif result.counted:
+        claims.conclude(taken, replace(result, outcome=Outcome.ACCEPTED), [effect.id])
+    else:
+        delay = min(LONGEST_FOLLOW_SECONDS, FOLLOW_SECONDS * 2.0 ** min(effect.attempts - 1, 10))
+        effects.postpone([effect.id], delay=delay, error=f"its number does not count the order yet: {result.outcome}")
 
 
 def _note(claimed: Claim, intent: str, result: ConfirmResult) -> None:

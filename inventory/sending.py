@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from inventory import claims
-from inventory.claims import Claim
+from inventory.asked import Claim
 from suppliers.adapters.limits import Limits
 from suppliers.errors import Conflict, SupplierError, Transient
 from suppliers.models import Supplier

@@ -17,7 +17,7 @@ from django.db import connection
 from inventory import arrays, discrepancies, ledger, terms, transitions
 from inventory.caution import Window
 from inventory.ledger import Origin
-from inventory.models import StockMovement
+from inventory.models import Allocation, StockMovement
 from inventory.positions import INHERITS, OF_EVENT, READ_AT
 from inventory.transitions import Confirmed, Numbers, Standing
 
@@ -54,6 +54,7 @@ class _Promise:
     level_id: int
     reference: str
     quantity: int
+    state: str
 
 
 @dataclass(slots=True)
@@ -103,7 +104,7 @@ WHERE event.switched_on AND event.ends_at > %s AND event.starts_at <= now() AND 
 """
 _CONFIRMED = """
 SELECT level_id, id, quantity, confirmed_at FROM inventory_allocation
-WHERE level_id = ANY(%s::bigint[]) AND state = 'confirmed' ORDER BY id
+WHERE level_id = ANY(%s::bigint[]) AND state = 'confirmed' AND confirmed_at IS NOT NULL ORDER BY id
 """
 # The reading and what it settles are one statement: no moment, and no crash, lies between them.
 _STORE = """
@@ -115,7 +116,7 @@ WITH settled AS (
     SET state = 'lost', closed_at = clock_timestamp(), lease_until = NULL, detail = %(detail)s,
         out_of_stock = %(out_of_stock)s,
         at_risk = CASE WHEN state <> 'held' AND cancel_requested_at IS NULL THEN quantity ELSE 0 END
-    WHERE id = ANY(%(lost)s::bigint[]) AND state IN ('held', 'committed', 'sending', 'confirmed')
+    WHERE id = ANY(%(lost)s::bigint[]) AND state IN ('held', 'committed', 'sending', 'confirmed', 'settled')
 )
 UPDATE inventory_stocklevel level
 SET reported = after.reported, sellable = after.sellable, allocated = after.allocated, read_at = after.read_at,
@@ -179,13 +180,15 @@ def _absorb(
     return Absorbed(changed, [pk for pk in newest if pk not in locked], stale, codes)
 
 
-def reject(allocation_ids: Sequence[int], *, detail: str, origin: Origin) -> list[str]:
+def reject(allocation_ids: Sequence[int], *, detail: str, origin: Origin, even_settled: bool = False) -> list[str]:
     """Write off allocations that upstream refused for lack of stock, and cap their levels at what stays promised.
 
+    even_settled: it took them, and called them off later; those that its number includes already move no stock.
     The codes of the SKUs whose version rose.  Allocations that are closed already are left alone.
     Locks: Sku rows, then levels.  Requires an open transaction.
     """
-    return _write_off(allocation_ids, StockMovement.Cause.REJECTION, detail, origin)
+    changes = _Changes(StockMovement.Cause.REJECTION, origin, detail=detail[:300])
+    return _write_off(allocation_ids, changes, ("settled",) if even_settled else ())
 
 
 def lose(allocation_ids: Sequence[int], *, detail: str, origin: Origin) -> list[str]:
@@ -194,19 +197,20 @@ def lose(allocation_ids: Sequence[int], *, detail: str, origin: Origin) -> list[
     The codes of the SKUs whose version rose.  Allocations that are closed already are left alone.
     Locks: Sku rows, then levels.  Requires an open transaction.
     """
-    return _write_off(allocation_ids, StockMovement.Cause.LOSS, detail, origin)
+    return _write_off(allocation_ids, _Changes(StockMovement.Cause.LOSS, origin, detail=detail[:300]))
 
 
-def _write_off(allocation_ids: Sequence[int], cause: StockMovement.Cause, detail: str, origin: Origin) -> list[str]:
-    ledger.lock_levels(list({promise.level_id for promise in _promises(allocation_ids)}))
+def _write_off(allocation_ids: Sequence[int], changes: _Changes, closed: Sequence[str] = ()) -> list[str]:
+    """closed: states that are written off too, although their units are not in `allocated` any more."""
+    ledger.lock_levels(list({promise.level_id for promise in _promises(allocation_ids, closed)}))
     # Again, under the lock: a cancel or another worker may have closed some since.
-    promises = _promises(allocation_ids)
+    promises = _promises(allocation_ids, closed)
     levels, now = _standing({promise.level_id for promise in promises})
-    changes = _Changes(cause, origin, lost=[promise.id for promise in promises], detail=detail[:300])
+    changes.lost = [promise.id for promise in promises]
     changes.reference = promises[0].reference if promises else ""
+    rejected = changes.cause == StockMovement.Cause.REJECTION
     for level in levels:
-        units = sum(promise.quantity for promise in promises if promise.level_id == level.id)
-        rejected = cause == StockMovement.Cause.REJECTION
+        units = sum(one.quantity for one in promises if one.level_id == level.id and one.state not in closed)
         after = transitions.by_refusal(level, units, now) if rejected else transitions.by_loss(level, units)
         changes.levels.append((level, after))
     return _write(changes)
@@ -275,12 +279,12 @@ def _confirmed(level_ids: Sequence[int]) -> dict[int, list[Confirmed]]:
     return found
 
 
-def _promises(allocation_ids: Sequence[int]) -> list[_Promise]:
+def _promises(allocation_ids: Sequence[int], closed: Sequence[str]) -> list[_Promise]:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT id, level_id, reference, quantity FROM inventory_allocation"
-            " WHERE id = ANY(%s) AND state IN ('held', 'committed', 'sending', 'confirmed') ORDER BY id",
-            [list(allocation_ids)],
+            "SELECT id, level_id, reference, quantity, state FROM inventory_allocation"
+            " WHERE id = ANY(%s) AND state = ANY(%s) ORDER BY id",
+            [list(allocation_ids), [*Allocation.OPEN, *closed]],
         )
         return [_Promise(*row) for row in cursor.fetchall()]
 

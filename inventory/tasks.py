@@ -3,7 +3,7 @@
 import structlog
 from celery import shared_task
 
-from inventory import effects, events, holds, lanes, reconciliation, resourcing, snapshots, wanted
+from inventory import deadlines, effects, events, holds, lanes, reconciliation, resourcing, snapshots, wanted
 
 log = structlog.get_logger(__name__)
 
@@ -49,6 +49,11 @@ def resolve_expired_claims() -> None:
 @shared_task(soft_time_limit=110, time_limit=120, expires=MESSAGE_SECONDS)
 def read_back(supplier_id: int) -> None:
     reconciliation.resolve_expired_claims(supplier_id)
+
+
+@shared_task(soft_time_limit=50, time_limit=60)
+def review_unsettled() -> None:
+    deadlines.review()
 
 
 @shared_task(soft_time_limit=50, time_limit=60)

@@ -23,6 +23,8 @@ app.conf.beat_schedule = {
     "start-due-snapshots": {"task": "inventory.tasks.start_due_snapshots", "schedule": 2.0},
     # A claim whose worker died is read back at most this long after its lease ended.
     "resolve-expired-claims": {"task": "inventory.tasks.resolve_expired_claims", "schedule": 5.0},
+    # An order that its supplier's number does not take in is shown at most this long after its deadline.
+    "review-unsettled": {"task": "inventory.tasks.review_unsettled", "schedule": 60.0},
     # Expired holds free their units at most this long after their deadline, sold or not.
     "expire-holds": {"task": "inventory.tasks.expire_holds", "schedule": 10.0},
     # What is riskiest is read with what is left of each supplier's budget, looked at so often.

@@ -55,12 +55,16 @@ class SupplierAdmin(HistoryAdmin):
             "Trust",
             {
                 "fields": (
-                    ("buffer", "haircut", "settlement_lag_seconds"),
+                    ("buffer", "haircut"),
                     ("sentinel_at", "sentinel_cap"),
                     ("jump_units", "jump_ratio", "hard_jump_ratio"),
                     ("stale_after_seconds", "stale_cap", "expire_after_seconds"),
                 )
             },
+        ),
+        (
+            "Orders in its number",
+            {"fields": (("decrements_on", "settlement_lag_seconds", "unsettled_after_seconds"),)},
         ),
         (
             "Snapshots",

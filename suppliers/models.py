@@ -19,6 +19,14 @@ class OnRejection(models.TextChoices):
     CANCEL = "cancel", "the units are cancelled"
 
 
+class CountsOn(models.TextChoices):
+    """When a supplier's number takes an order in."""
+
+    ORDER = "order"
+    PAYMENT = "payment"
+    SHIPMENT = "shipment"
+
+
 class Supplier(models.Model):
     """One upstream: its adapter, its secrets, and the policy that its numbers pass through."""
 
@@ -101,6 +109,19 @@ class Supplier(models.Model):
     )
     settlement_lag_seconds = models.PositiveIntegerField(
         default=60, help_text="The most that this supplier's numbers lie behind its own orders."
+    )
+    decrements_on = models.CharField(
+        max_length=8,
+        choices=CountsOn,
+        default=CountsOn.ORDER,
+        db_default=CountsOn.ORDER,
+        help_text="When its number goes down for an order of ours. A level may differ.",
+    )
+    unsettled_after_seconds = models.PositiveIntegerField(
+        default=86_400,
+        db_default=86_400,
+        help_text="An order that its number has not taken in after so long becomes a discrepancy.",
+        validators=[MinValueValidator(60)],
     )
 
     # Snapshots.

@@ -27,6 +27,7 @@ class Capability(enum.Flag):
     CAS = enum.auto()
     IDEMPOTENT = enum.auto()
     PUSH = enum.auto()
+    FOLLOW = enum.auto()  # a read-back says when its number has taken an order in
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +134,7 @@ class Outcome(enum.StrEnum):
     REJECTED_STOCK = "rejected_stock"
     REJECTED_OTHER = "rejected_other"
     PARTIAL = "partial"
+    LOST = "lost"  # taken, and called off by upstream later
     NOT_FOUND = "not_found"  # of a read-back: upstream does not know our reference
     UNKNOWN = "unknown"
 
@@ -160,12 +162,18 @@ class ConfirmRequest:
 
 @dataclass(frozen=True, slots=True)
 class ConfirmResult:
-    """accepted: uid → units upstream took; empty means "all of them" for ACCEPTED."""
+    """accepted: uid → units upstream took; empty means "all of them" for ACCEPTED.
+
+    counted: upstream says that its number has taken the order in, as on payment or shipment.
+    at: when it did, by the database's clock; None: now.
+    """
 
     outcome: Outcome
     upstream_order: str = ""
     accepted: Mapping[str, int] = field(default_factory=dict)
     detail: str = ""
+    counted: bool = False
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

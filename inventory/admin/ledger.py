@@ -4,11 +4,13 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from unfold.decorators import display
 
 from inventory import operations
+from inventory.admin import marking
 from inventory.admin.pages import ReadOnlyAdmin, chosen, log, span
+from inventory.marks import Said
 from inventory.models import Allocation, StockMovement
 
 ALLOCATION_LABELS = {
@@ -21,21 +23,36 @@ ALLOCATION_LABELS = {
 }
 
 
+class ByHandFilter(admin.SimpleListFilter):
+    title = "to do"
+    parameter_name = "todo"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("order", "to be ordered by hand"), ("count", "taken there, not paid or shipped yet")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Allocation]) -> QuerySet[Allocation]:
+        if self.value() == "order":
+            return queryset.filter(state=Allocation.State.COMMITTED, by_hand=True)
+        if self.value() == "count":
+            return queryset.filter(state=Allocation.State.CONFIRMED, confirmed_at=None)
+        return queryset
+
+
 @admin.register(Allocation)
 class AllocationAdmin(ReadOnlyAdmin):
     list_display = ("reference", "sku", "supplier", "level", "quantity", "shown_state", "upstream_order", "created_at")
-    list_filter = ("state", "level__supplier")
+    list_filter = ("state", ByHandFilter, "level__supplier")
     list_select_related = ("sku", "level__supplier")
     ordering = ("-id",)
     search_fields = ("=reference",)
     search_help_text = "A whole order number or reservation"
-    actions = ("reconcile_again",)
+    actions = ("reconcile_again", "mark_as_ordered", "mark_as_counted", "mark_as_lost")
     readonly_fields = ("created_at",)
     fieldsets = (
         (None, {"fields": (("reference", "sku", "level"), ("quantity", "state", "upstream_order"))}),
         (None, {"fields": (("created_at", "expires_at", "closed_at"), ("sent_at", "lease_until", "confirmed_at"))}),
         (None, {"fields": (("at_risk", "out_of_stock", "attempt", "destination"),)}),
-        (None, {"fields": (("cancel_requested_at", "expected_available", "detail"),)}),
+        (None, {"fields": (("cancel_requested_at", "by_hand", "expected_available", "detail"),)}),
     )
 
     @display(description="State", ordering="state", label=ALLOCATION_LABELS)
@@ -51,6 +68,18 @@ class AllocationAdmin(ReadOnlyAdmin):
         allocations = chosen(request, queryset)
         say_reconciled(request, operations.reconcile(row.reference for row in allocations))
         log(request, allocations, "Asked for it to be reconciled again.")
+
+    @admin.action(description="Mark as ordered there", permissions=["act"])
+    def mark_as_ordered(self, request: HttpRequest, queryset: QuerySet[Allocation]) -> HttpResponse | None:
+        return marking.page(self, request, chosen(request, queryset), Said.ORDERED)
+
+    @admin.action(description="Mark as paid or shipped there", permissions=["act"])
+    def mark_as_counted(self, request: HttpRequest, queryset: QuerySet[Allocation]) -> HttpResponse | None:
+        return marking.page(self, request, chosen(request, queryset), Said.COUNTED)
+
+    @admin.action(description="Mark as lost: the supplier does not deliver it", permissions=["act"])
+    def mark_as_lost(self, request: HttpRequest, queryset: QuerySet[Allocation]) -> HttpResponse | None:
+        return marking.page(self, request, chosen(request, queryset), Said.LOST)
 
 
 def say_reconciled(request: HttpRequest, count: int) -> None:

@@ -12,13 +12,13 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 from unfold.forms import BaseDialogForm
-from unfold.widgets import UnfoldAdminTextareaWidget
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 from inventory import operations, terms, trust
 from inventory.admin.pages import ReadOnlyAdmin, Table, TablesAdmin, age, chosen, link, log, origin, span
 from inventory.models import Allocation, LevelPolicy, Offer, Sku, StockLevel
 from suppliers.admin import close_dialog
-from suppliers.models import Supplier
+from suppliers.models import CountsOn, Supplier
 
 NEWEST_MOVEMENTS = 50
 MOST_ALLOCATIONS = 100
@@ -58,6 +58,15 @@ class ReasonForm(BaseDialogForm):
     )
 
 
+class CountsOnForm(BaseDialogForm):
+    decrements_on = forms.ChoiceField(
+        label="Its number goes down on",
+        choices=[("", "as the supplier's others"), *CountsOn.choices],
+        required=False,
+        widget=UnfoldAdminSelectWidget,
+    )
+
+
 class ShortfallFilter(admin.SimpleListFilter):
     title = "state"
     parameter_name = "state"
@@ -93,7 +102,7 @@ class StockLevelAdmin(TablesAdmin, ReadOnlyAdmin):
     search_fields = ("external_id", "code")
     search_help_text = "A whole code or upstream id"
     actions = ("sync_now", "invalidate_cache")
-    actions_detail = ("believe",)
+    actions_detail = ("believe", "count_orders_on")
     fieldsets = (
         (None, {"fields": (("supplier", "external_id", "location"), ("code", "flags", "components"))}),
         (
@@ -101,7 +110,7 @@ class StockLevelAdmin(TablesAdmin, ReadOnlyAdmin):
             {
                 "fields": (
                     ("reported", "sellable", "allocated", "left"),
-                    ("why", "age", "version"),
+                    ("why", "age", "decrements_on", "version"),
                     ("lot", "min_order", "policy"),
                 )
             },
@@ -189,6 +198,27 @@ class StockLevelAdmin(TablesAdmin, ReadOnlyAdmin):
             messages.success(request, f"{level.quarantined_reported} reported is taken in.")
         else:
             messages.info(request, "Its number is not in quarantine any more.")
+        return close_dialog(reverse("admin:inventory_stocklevel_change", args=[object_id]))
+
+    @action(
+        description="When it counts orders",
+        permissions=["act"],
+        url_path="counts-on",
+        icon="event_available",
+        dialog={
+            "title": "When it counts orders",
+            "description": "Orders that the supplier takes from now on follow it.",
+            "form_class": CountsOnForm,
+            "form_submit_text": "Set it",
+        },
+    )
+    def count_orders_on(self, request: HttpRequest, form: CountsOnForm, object_id: str) -> HttpResponse:
+        level = self.get_object(request, object_id)
+        moment = form.cleaned_data["decrements_on"]
+        if level:
+            operations.count_orders_on(level.pk, moment)
+            self.log_change(request, level, f"Its number goes down on {moment or 'what the supplier says'}.")
+            messages.success(request, "Set.")
         return close_dialog(reverse("admin:inventory_stocklevel_change", args=[object_id]))
 
 

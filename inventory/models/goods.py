@@ -10,7 +10,7 @@ from simple_history.models import HistoricalRecords
 
 from inventory import strategies
 from suppliers.countries import CountriesField
-from suppliers.models import Supplier
+from suppliers.models import CountsOn, Supplier
 
 SKU_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 
@@ -95,6 +95,14 @@ class StockLevel(models.Model):
     allocated = models.PositiveIntegerField(default=0)
     version = models.BigIntegerField(default=0)
     misses = models.PositiveSmallIntegerField(default=0, help_text="Complete snapshots in a row without this row.")
+    decrements_on = models.CharField(
+        max_length=8,
+        choices=CountsOn,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="When this number goes down for an order of ours. Empty: as the supplier's others.",
+    )
     # After a rejection for lack of stock: the level is not believed above this until the hold has passed.
     rejection_cap = models.PositiveIntegerField(null=True, blank=True)
     rejections = models.PositiveSmallIntegerField(default=0)

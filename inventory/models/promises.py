@@ -16,7 +16,7 @@ class Allocation(models.Model):
         HELD = "held"  # for a reservation, until expires_at
         COMMITTED = "committed"  # for an order; upstream has not been told
         SENDING = "sending"  # claimed: the request may be on its way
-        CONFIRMED = "confirmed"  # upstream took it; its number will show it within the lag
+        CONFIRMED = "confirmed"  # upstream took it; its number shows it within the lag of confirmed_at
         SETTLED = "settled"  # included in `reported`
         RELEASED = "released"  # given back before upstream saw it
         LOST = "lost"  # upstream does not deliver it
@@ -43,7 +43,14 @@ class Allocation(models.Model):
     )
     upstream_order = models.CharField(max_length=100, blank=True)
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
-    confirmed_at = models.DateTimeField(null=True, blank=True)
+    confirmed_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="When upstream's number took it in. Empty: on payment or shipment, still to come.",
+    )
+    by_hand = models.BooleanField(
+        default=False, db_default=False, help_text="The supplier cannot be told; a person orders it there."
+    )
     closed_at = models.DateTimeField(null=True, blank=True)
     at_risk = models.PositiveIntegerField(
         default=0, db_default=0, help_text="Units of a lost allocation that nothing delivers in its place."
@@ -63,10 +70,6 @@ class Allocation(models.Model):
             ),
             models.CheckConstraint(
                 condition=~Q(state="sending") | Q(lease_until__isnull=False), name="allocation_claim_has_lease"
-            ),
-            models.CheckConstraint(
-                condition=~Q(state__in=["confirmed", "settled"]) | Q(confirmed_at__isnull=False),
-                name="allocation_confirmed_at",
             ),
             models.CheckConstraint(
                 condition=Q(at_risk=0) | Q(state="lost", at_risk__lte=F("quantity")), name="allocation_at_risk"

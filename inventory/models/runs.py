@@ -65,6 +65,7 @@ class Discrepancy(models.Model):
         SHORTFALL = "shortfall"  # more is promised than sellable
         COLLISION = "collision"  # one code on several upstream rows
         QUARANTINE = "quarantine"  # a number rose too much to be believed
+        UNSETTLED = "unsettled"  # upstream's number has not taken in an order of ours for too long
 
     class State(models.TextChoices):
         OPEN = "open"
@@ -107,6 +108,7 @@ class Effect(models.Model):
         CONFIRM = "confirm"  # target: a reference; tell the supplier of the order
         CANCEL = "cancel"  # target: a reference; tell the supplier that it is off
         PUSH = "push"  # target: a push's id; take in what it says
+        FOLLOW = "follow"  # target: a reference; ask until the supplier's number has taken the order in
         RETRUST = "retrust"  # target: "" or a level's id; a policy was edited, the stored numbers follow
 
     kind = models.CharField(max_length=12, choices=Kind)

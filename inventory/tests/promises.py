@@ -1,11 +1,15 @@
 """What placement does to stock, without an order."""
 
+from typing import Any
+
 from django.db import connection, transaction
 
-from inventory import effects, sourcing, stock
+from inventory import effects, marks, sourcing, stock
 from inventory.effects import Due
 from inventory.ledger import Origin
+from inventory.marks import Mark, Said
 from inventory.models import Allocation, Effect
+from suppliers.models import Supplier
 
 ORIGIN = Origin(actor="test")
 
@@ -42,6 +46,10 @@ def make_due(kind: str) -> None:
             "UPDATE inventory_effect SET due_at = now() - interval '1 second' WHERE kind = %s AND done_at IS NULL",
             [kind],
         )
+
+
+def mark(supplier: Supplier, reference: str, said: str, **fields: Any) -> bool:
+    return marks.mark(Mark(supplier.pk, reference, Said(said), "seen in their shop", **fields))
 
 
 def pass_time(reference: str, seconds: float) -> None:

@@ -190,6 +190,8 @@ def test_another_buffer_makes_the_numbers_be_counted_anew(admin_client, make_lev
         "jump_units",
         "jump_ratio",
         "settlement_lag_seconds",
+        "decrements_on",
+        "unsettled_after_seconds",
         "stale_after_seconds",
         "snapshot_interval_seconds",
         "min_row_ratio",

@@ -36,7 +36,8 @@ class Verdict:
         asked = units_of(order)
         short = accepted and any(accepted.get(uid, 0) < units for uid, units in asked.items())
         outcome = Outcome.PARTIAL if short else Outcome.ACCEPTED
-        return ConfirmResult(outcome, self._order_id(document, variables), accepted)
+        counted = self._says("counted", document, variables)
+        return ConfirmResult(outcome, self._order_id(document, variables), accepted, counted=counted)
 
     def refuses(self, document: Any, variables: Mapping[str, Any]) -> bool:
         return self._says("stock_rejected", document, variables) or self._says("rejected", document, variables)

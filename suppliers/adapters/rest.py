@@ -51,6 +51,8 @@ class RestAdapter:
         if self.idempotent_seconds:
             self.capabilities |= Capability.IDEMPOTENT
         self.rows_per_read: int = config.get("fetch", {}).get("batch", 50)
+        if "counted" in config.get("readback", {}):
+            self.capabilities |= Capability.FOLLOW
         self._limits = Limits(**config.get("limits", {}))
         redact = Redaction(secrets.values())
         judge = Judge(config.get("errors", []), redact, use_last_modified=not config.get("ignore_last_modified", False))

@@ -164,6 +164,7 @@ VERDICT_FIELDS: Mapping[str, Schema] = {
     "order_id": EXPRESSION,
     "lines": record("items quantity", items=EXPRESSION, sku=EXPRESSION, uid=EXPRESSION, quantity=EXPRESSION),
 }
+TAKEN_FIELDS: Mapping[str, Schema] = {**VERDICT_FIELDS, "counted": EXPRESSION}
 STEP = record(
     "request",
     request=REQUEST,
@@ -231,13 +232,13 @@ CONFIGURATION = record(
         **record(
             "accepted",
             **STEP_FIELDS,
-            **VERDICT_FIELDS,
+            **TAKEN_FIELDS,
             idempotent_seconds={"type": "number", "exclusiveMinimum": 0, "maximum": 31_536_000},
         ),
         "oneOf": ONE_OF_BOTH,
     },
     readback={
-        **record("request accepted", **LIST_FIELDS, **VERDICT_FIELDS, not_found=EXPRESSION, not_found_status=STATUSES),
+        **record("request accepted", **LIST_FIELDS, **TAKEN_FIELDS, not_found=EXPRESSION, not_found_status=STATUSES),
         "anyOf": [{"required": [name]} for name in ("items", "not_found", "not_found_status")],
     },
     cancel={**record("", **STEP_FIELDS, **VERDICT_FIELDS, done_status=STATUSES), "oneOf": ONE_OF_BOTH},

@@ -49,6 +49,8 @@ def form_of(**fields: object) -> dict[str, object]:
         "jump_ratio": 3,
         "hard_jump_ratio": 10,
         "settlement_lag_seconds": 60,
+        "decrements_on": "order",
+        "unsettled_after_seconds": 86_400,
         "stale_after_seconds": 900,
         "expire_after_seconds": "",
         "snapshot_interval_seconds": 900,
