@@ -1,6 +1,6 @@
 """The adapters by name, and how one is made for a supplier."""
 
-from suppliers.adapters import rest, shopify
+from suppliers.adapters import aop, rest, shopify, top
 from suppliers.adapters.calls import Connect
 from suppliers.adapters.kinds import Kind
 from suppliers.credentials import unseal
@@ -8,7 +8,7 @@ from suppliers.errors import NotConfigured
 from suppliers.models import Supplier
 from suppliers.readings import Adapter, PushReceiver
 
-ADAPTERS: dict[str, Kind] = {"rest": rest.KIND, "shopify": shopify.KIND}
+ADAPTERS: dict[str, Kind] = {"rest": rest.KIND, "shopify": shopify.KIND, "top": top.KIND, "aop1688": aop.KIND}
 
 
 def kind_of(name: str) -> Kind:

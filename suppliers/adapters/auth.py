@@ -12,7 +12,6 @@ from suppliers.adapters.calls import Caller, RequestForm, with_basic, with_heade
 from suppliers.adapters.signing import Signer
 from suppliers.adapters.templates import render, render_text
 from suppliers.adapters.tokens import Login, OAuth2, TokenKeeper
-from suppliers.errors import AuthExpired
 from suppliers.transport import Deadline, Request, Response
 
 Result = TypeVar("Result")
@@ -54,17 +53,10 @@ class AuthorisedCaller:
     ) -> Result:
         if self._keeper is None:
             return self._caller(authorise(self._config, self._form, request), read, safe=safe, deadline=deadline)
-        token = self._keeper.token(deadline)
-        try:
-            return self._caller(self._with_token(request, token), read, safe=safe, deadline=deadline)
-        except AuthExpired:
-            # Refused for its token, the request was not worked on: even an order may be sent again, once.
-            token = self._keeper.token(deadline, refused=token)
-        try:
-            return self._caller(self._with_token(request, token), read, safe=safe, deadline=deadline)
-        except AuthExpired:
-            self._keeper.bar()
-            raise
+        return self._keeper.use(
+            deadline,
+            lambda token: self._caller(self._with_token(request, token), read, safe=safe, deadline=deadline),
+        )
 
     def _with_token(self, request: Request, token: str) -> Request:
         self._learn(token)  # it may have come from another process
@@ -77,10 +69,11 @@ def slot_of(config: Mapping[str, Any], secrets: Mapping[str, str]) -> str:
     auth = config.get("auth", {})
     if auth.get("type") not in SOURCES:
         return ""
-    return _slow_hash(json.dumps([config["base_url"], auth, dict(secrets)], sort_keys=True))
+    return slow_hash(json.dumps([config["base_url"], auth, dict(secrets)], sort_keys=True))
 
 
 @functools.lru_cache(maxsize=1000)
-def _slow_hash(text: str) -> str:
+def slow_hash(text: str) -> str:
+    """The key of a token slot, made from what its token is asked for with."""
     # It stands in the database: a quick hash would let who reads that try out passwords.
     return hashlib.scrypt(text.encode(), salt=b"holdfast token slot", n=2**14, r=8, p=1).hex()[:64]

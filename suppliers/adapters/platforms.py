@@ -1,6 +1,7 @@
 """What the adapters with a class of their own have in common."""
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from suppliers.adapters.answers import REFUSALS, Answer, Judge
@@ -70,6 +71,16 @@ def settled(place: Callable[[], ConfirmResult]) -> ConfirmResult:
     except Transient as error:
         if error.sent:
             return unknown(str(error))
+        raise
+
+
+@contextmanager
+def unsent() -> Iterator[None]:
+    """Around calls before the one that orders: whatever became of them, nothing was ordered."""
+    try:
+        yield
+    except Transient as error:
+        error.sent = False
         raise
 
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
 from suppliers import token_slots
 from suppliers.adapters.answers import Answer, Judge
@@ -28,6 +28,7 @@ BAR_SECONDS = 30.0  # nobody signs in again so soon after a brand-new token was 
 LONGEST_EARLY = 60.0  # seconds before its end that a token is renewed, a tenth of its life at most
 REFUSED = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED)
 
+Result = TypeVar("Result")
 Obtain = Callable[[str, Deadline], Token]  # from the refresh token, "" if there is none
 
 
@@ -66,9 +67,23 @@ class TokenKeeper:
         finally:
             self._held.lock.release()
 
-    def bar(self) -> None:
-        """A brand-new token was refused: signing in again and again would help nobody."""
-        self._held.barred_until = time.monotonic() + BAR_SECONDS
+    def use(self, deadline: Deadline, send: Callable[[str], Result]) -> Result:
+        """What `send` gives with the token, or with a new one if upstream no longer believes it.
+
+        Raises: AuthExpired if it does not believe the new one either; whatever `send` raises.
+        """
+        token = self.token(deadline)
+        try:
+            return send(token)
+        except AuthExpired:
+            # Refused for its token, the request was not worked on: even an order may be sent again, once.
+            token = self.token(deadline, refused=token)
+        try:
+            return send(token)
+        except AuthExpired:
+            # Brand-new and refused: signing in again and again would help nobody.
+            self._held.barred_until = time.monotonic() + BAR_SECONDS
+            raise
 
     def _shared(self, deadline: Deadline, refused: str) -> str:
         while True:
@@ -112,7 +127,9 @@ class Login:
         access = _text(self._token(answer.document), "The login answer holds no token at token_path.")
         self._judge.redact.learn(access)
         seconds = float(self._config.get("ttl_seconds", 3_600))
-        return Token(access, "", _early(_number(self._seconds(answer.document), seconds) if self._seconds else seconds))
+        return Token(
+            access, "", early(seconds_of(self._seconds(answer.document), seconds) if self._seconds else seconds)
+        )
 
 
 class OAuth2:
@@ -134,7 +151,7 @@ class OAuth2:
         refresh = renewed if isinstance(renewed, str) and renewed else refresh
         for secret in (access, refresh):
             self._judge.redact.learn(secret)
-        return Token(access, refresh, _early(_number(document.get("expires_in"), 3_600)))
+        return Token(access, refresh, early(seconds_of(document.get("expires_in"), 3_600)))
 
     def _request(self, refresh: str) -> Request:
         values = self._form.values({})
@@ -175,7 +192,8 @@ def _text(value: Any, complaint: str) -> str:
     return value
 
 
-def _number(value: Any, otherwise: float) -> float:
+def seconds_of(value: Any, otherwise: float) -> float:
+    """A number of seconds, be it written as text; `otherwise` if it makes no sense."""
     try:
         number, _ = exact(value)
     except Malformed:
@@ -183,5 +201,6 @@ def _number(value: Any, otherwise: float) -> float:
     return float(number) if number is not None and number > 0 else otherwise
 
 
-def _early(seconds: float) -> float:
+def early(seconds: float) -> float:
+    """How long a token is used that lives for so many seconds."""
     return seconds - min(LONGEST_EARLY, seconds / 10)
