@@ -43,7 +43,12 @@ _CANCEL = "mutation($id: String!) { cancelOrder(id: $id) { orders { order_id } }
 
 
 def _asking(query: str, **variables: Any) -> Json:
-    return {"method": "POST", "path": "/graphql", "json": {"query": query, "variables": variables}}
+    """The variables of GraphQL are not those of the adapter, which writes its own dollar sign as two."""
+    return {
+        "method": "POST",
+        "path": "/graphql",
+        "json": {"query": query.replace("$", "$$"), "variables": variables},
+    }
 
 
 def graphql_config(url: str, size: int = 1_000) -> Json:

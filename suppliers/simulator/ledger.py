@@ -40,6 +40,7 @@ class Sale:
     doomed_at: float | None = None
     returns: bool = True
     cancelled_at: float | None = None
+    cancelled_by: str = ""  # "client" or "supplier"
 
     def status_at(self, moment: float) -> str:
         if self.cancelled_at is not None:
@@ -234,7 +235,7 @@ class Ledger:
             sale = self._books.by_order.get(order_id)
             if sale is None:
                 raise UnknownOrder(order_id)
-            self._call_off(sale, self.clock(), returns=True)
+            self._call_off(sale, self.clock(), by="client", returns=True)
             return sale
 
     def run_due(self) -> None:
@@ -245,13 +246,13 @@ class Ledger:
         with self._lock:
             for sale in list(self._books.doomed):
                 if sale.doomed_at is not None and sale.doomed_at <= now:
-                    self._call_off(sale, sale.doomed_at, returns=sale.returns)
+                    self._call_off(sale, sale.doomed_at, by="supplier", returns=sale.returns)
                     self._books.doomed.remove(sale)
 
-    def _call_off(self, sale: Sale, at: float, *, returns: bool) -> None:
+    def _call_off(self, sale: Sale, at: float, *, by: str, returns: bool) -> None:
         if sale.cancelled_at is not None:
             return
-        sale.cancelled_at = at
+        sale.cancelled_at, sale.cancelled_by = at, by
         for uid, quantity in sale.lines.items():
             self._move(uid, quantity, self._books.cancelled)
             if not returns:  # it was cancelled because the goods were not there
@@ -341,6 +342,7 @@ class Ledger:
             "source": sale.source,
             "at": sale.at,
             "cancelled_at": sale.cancelled_at,
+            "cancelled_by": sale.cancelled_by,
             "lines": [
                 {"id": uid, "sku": self.sku_of(uid), "quantity": quantity} for uid, quantity in sale.lines.items()
             ],

@@ -54,6 +54,7 @@ def test_the_supplier_thinks_better_of_it(returns, left):
         assert client.call("GET", "/orders?ref=r")[1]["items"][0]["status"] == "accepted"
         clock.now += 1
         assert client.call("GET", "/orders?ref=r")[1]["items"][0]["status"] == "cancelled"
+        assert client.call("GET", "/_audit")[1]["sales"][0]["cancelled_by"] == "supplier"
         row = client.call("GET", f"/_truth?sku={SKU}")[1]["skus"][SKU]
     assert row["on_hand"] == left == row["initial"] - row["sold"] + row["cancelled"] - row["lost"]
 
