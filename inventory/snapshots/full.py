@@ -122,15 +122,15 @@ def _store(run: Run, page: Page, requested_at: datetime) -> datetime:
     snapshot.last_requested_at = requested_at
     snapshot.pages += 1
     snapshot.seen += len(page.rows)
-    snapshot.rejected += sum(1 for row in page.rows if guards.whole_units(row)[0] is None)
     snapshot.total = snapshot.total if page.total is None else page.total
     with transaction.atomic(durable=True):
-        staging.store(snapshot.pk, page.rows, read_at)
+        snapshot.rejected += staging.store(snapshot.pk, page.rows, read_at)
         return runs.renew(run)
 
 
 def _judge(run: Run) -> None:
     """Raises: Refused."""
+    staging.analyze()
     feed = Feed.objects.filter(supplier=run.supplier).first()
     guards.check_whole(
         Whole(

@@ -51,7 +51,6 @@ def merge(run: Run, watch: Watch) -> None:
 
 def _merge_staged(run: Run, origin: Origin, watch: Watch) -> None:
     paces, began, before = Paces(), time.monotonic(), run.after
-    staging.analyze()
     rows = 0
     while window := staging.next_window(run.snapshot.pk, run.supplier.pk, run.after, WINDOW):
         found = staging.different(window)

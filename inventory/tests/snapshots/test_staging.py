@@ -1,0 +1,47 @@
+"""What comes in on a page lies in the staging table as it is."""
+
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+from django.db import connection, transaction
+
+from inventory.snapshots import staging
+from suppliers.readings import StockRow
+
+pytestmark = pytest.mark.django_db
+
+READ_AT = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
+TROUBLE = ["plain", r"back\slash", r"\N", r"\.", "tab\tbed", "line\nfeed", "carriage\rreturn", "100 %s", "有货", '"{}"']
+
+
+def staged() -> list[tuple[object, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT uid, location, code, available, components::text, flags::text, read_at FROM inventory_staging"
+        )
+        return sorted(cursor.fetchall())
+
+
+@pytest.mark.parametrize("text", TROUBLE)
+def test_text_is_stored_as_it_came(text):
+    row = StockRow(text, text, text, text, 7, {text: Decimal("1.50")}, flags=frozenset({text, "sentinel"}))
+    with transaction.atomic():
+        assert staging.store(1, [row, StockRow("other", "", "", "", 0)], READ_AT) == 0
+    uid, location, code, available, components, flags, read_at = next(one for one in staged() if one[0] != "other")
+    assert (uid, location, code, available, read_at) == (text, text, text, 7, READ_AT)
+    assert (json.loads(components), json.loads(flags)) == ({text: "1.50"}, sorted([text, "sentinel"]))
+
+
+def test_what_is_not_counted_is_null_and_told():
+    rows = [StockRow("a", "A", "A", "", None), StockRow("b", "B", "B", "", 2**40), StockRow("c", "C", "C", "", -3)]
+    with transaction.atomic():
+        assert staging.store(1, rows, READ_AT) == 2
+    assert [one[3] for one in staged()] == [None, None, -3]
+
+
+def test_an_empty_page_is_a_page():
+    with transaction.atomic():
+        assert staging.store(1, [], READ_AT) == 0
+    assert staged() == []
