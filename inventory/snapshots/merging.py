@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 
 Watch = Callable[[Snapshot], None]
 
-WINDOW = 5_000  # staged rows compared at once
+WINDOW = 20_000  # staged rows compared at once; of smaller ones the transactions would be more than the work
 MISSING_AT_ONCE = 100  # one transaction, counted with its place: a resumed run must not count a miss twice
 
 
