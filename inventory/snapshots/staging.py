@@ -222,7 +222,7 @@ def _columns(rows: Sequence[StockRow]) -> tuple[Iterable[tuple[str, ...]], int]:
     """The rows' own columns of the staging table, and how many rows are not counted."""
     numbers, flags = [row.available for row in rows], [row.flags for row in rows]
     if max(map(abs, filter(None, numbers)), default=0) > guards.LARGEST:
-        numbers, flags = map(list, zip(*map(guards.whole_units, rows), strict=True))  # type: ignore[assignment]
+        numbers, flags = map(list, zip(*map(guards.whole_units, rows), strict=True))
     columns = (
         _escaped([row.uid for row in rows]),
         _escaped([row.location for row in rows]),

@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.db import connection, transaction
@@ -16,7 +17,7 @@ READ_AT = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
 TROUBLE = ["plain", r"back\slash", r"\N", r"\.", "tab\tbed", "line\nfeed", "carriage\rreturn", "100 %s", "有货", '"{}"']
 
 
-def staged() -> list[tuple[object, ...]]:
+def staged() -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT uid, location, code, available, components::text, flags::text, read_at FROM inventory_staging"
