@@ -95,8 +95,12 @@ def _read(run: Run, watch: Watch) -> None:
     # old as that moment.
     requested_at = stored_at = runs.renew(run)
     for page in read_ahead(gateway.for_supplier(run.supplier).snapshot(run.upstream)):
-        guard.check(page)
-        requested_at, stored_at = stored_at, _store(run, page, requested_at)
+        try:
+            guard.check(page)
+            requested_at, stored_at = stored_at, _store(run, page, requested_at)
+        except Refused as refusal:
+            refusal.evidence["answer"] = page.evidence[:_EVIDENCE]
+            raise
         log.info(
             "snapshot_page",
             snapshot=run.snapshot.pk,

@@ -10,7 +10,9 @@ from typing import Any
 
 import orjson
 
-from suppliers.adapters.expressions import Getter, compile_path, holds
+from suppliers.adapters.expressions import compile_path, holds
+from suppliers.adapters.quantities import Quantity, exact
+from suppliers.adapters.searching import compile_search, search
 from suppliers.errors import AuthExpired, Forbidden, Malformed, SupplierError, Throttled, Transient
 from suppliers.transport import Response
 
@@ -146,8 +148,9 @@ class ErrorRule:
     def __init__(self, config: Mapping[str, Any]) -> None:
         self._when = compile_path(config["when"])
         self._kind: str = config["is"]
-        self._after: Getter | None = compile_path(config["after"]) if "after" in config else None
-        self._after_regex = re.compile(config["after_regex"]) if "after_regex" in config else None
+        self._after = Quantity(config["after"]) if "after" in config else None
+        self._per = compile_path(config["after_per"]) if "after_per" in config else None
+        self._after_regex = compile_search(config["after_regex"]) if "after_regex" in config else None
         self._text: str = config["when"]
 
     def error(self, answer: Answer) -> SupplierError | None:
@@ -168,11 +171,19 @@ class ErrorRule:
     def _wait(self, document: Any) -> float | None:
         if self._after is None:
             return None
-        value = self._after(document)
-        if self._after_regex is not None and isinstance(value, str):
-            found = self._after_regex.search(value[:1000])
-            value = found[1] if found and found.groups() else None
-        return _bounded(_seconds(str(value)))
+        try:
+            seconds = self._seconds(document, self._after)
+        except (Malformed, ArithmeticError):
+            return None  # a hint that makes no sense is none
+        return _bounded(seconds)
+
+    def _seconds(self, document: Any, after: Quantity) -> float:
+        if self._after_regex is not None and after.single is not None:
+            text = after.single(document)
+            return _seconds(search(self._after_regex, text) or "") if isinstance(text, str) else 0.0
+        number, _, _ = after.read(document)
+        per = exact(self._per(document))[0] if self._per else 1
+        return float(number or 0) / float(per or 0)
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

@@ -1,6 +1,8 @@
 """The direct read of a few rows, in batches as large as upstream takes them."""
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -15,9 +17,24 @@ BY_SKU = {"sku", "skus", "skus_csv"}
 JOINED = {"skus_csv", "uids_csv"}
 
 
+# Configurations whose filter this process has seen to filter: it found what was asked for, and nothing else.
+proven_filters: set[str] = set()
+
+Control = Callable[[NextDeadline], Ref | None]
+
+
 class DirectRead:
-    def __init__(self, config: Mapping[str, Any], listing: StockListing) -> None:
+    """control: a row that certainly exists.
+
+    Note [Proof before absence]
+    Unknown parameters are often ignored, and a filter by the wrong name may as well find nothing.  So an empty answer
+    means "there is no such row" only once the same request has found a row that exists, and nothing beside it.
+    """
+
+    def __init__(self, config: Mapping[str, Any], listing: StockListing, control: Control, name: str) -> None:
         self._listing = listing
+        self._control = control
+        self._name = name + json.dumps(config, sort_keys=True)
         self._batch: int = config.get("batch", 50)
         self._absent_is_missing = config.get("absent", "unanswered") == "missing"
         names = set(variables_of(config["request"]))
@@ -39,7 +56,31 @@ class DirectRead:
                     raise
                 result.unanswered.extend(askable[start:])
                 break
+        if result.missing and not self._is_proven(next_deadline):
+            result = replace(result, missing=[], unanswered=result.unanswered + result.missing)
         return replace(result, age=age)
+
+    def prove(self, next_deadline: NextDeadline) -> FetchResult | None:
+        """What asking for a row that exists brings; None if there is none to ask for.
+
+        Raises: SupplierError.
+        """
+        control = self._control(next_deadline)
+        if control is None or not self._askable(control):
+            return None
+        result = FetchResult(rows=[], missing=[], unanswered=[])
+        self._fetch_batch([control], next_deadline, result)
+        return result
+
+    @property
+    def proven(self) -> bool:
+        return self._name in proven_filters
+
+    def _is_proven(self, next_deadline: NextDeadline) -> bool:
+        if not self.proven:
+            with suppress(SupplierError):
+                self.prove(next_deadline)
+        return self.proven
 
     def _askable(self, ref: Ref) -> bool:
         """An empty code would ask for everything, a comma in a joined list for something else."""
@@ -51,7 +92,7 @@ class DirectRead:
         for sheet in self._listing.sheets(None, _variables(batch), next_deadline):
             age = max(age, sheet.answer.age)
             refused = refused or not sheet.answer.ok
-            rows += self._listing.rows(sheet)
+            rows += self._listing.rows(sheet.items, sheet.answer)
         self._sort(batch, rows, result, refused=refused)
         return age
 
@@ -63,6 +104,8 @@ class DirectRead:
         # Rows nobody asked for mean that the filter was ignored, and a refusal of many does not say of which:
         # then absence proves nothing.
         filtered = all(row.uid in sku_of or row.sku in skus for row in rows)
+        if filtered and len(absent) < len(batch):
+            proven_filters.add(self._name)
         proven = len(batch) == 1 if refused else self._absent_is_missing and filtered
         (result.missing if proven else result.unanswered).extend(absent)
         result.rows.extend(_flagged(row, sku_of[row.uid]) for row in rows if row.uid in sku_of)

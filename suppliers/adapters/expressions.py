@@ -14,6 +14,7 @@ Getter = Callable[[Any], Any]
 
 PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
 VARIABLE = re.compile(r"\$(?:\{(?P<braced>[a-z_]+(?:\.\w+)?)\}|(?P<bare>[a-z_]+(?:\.\w+)?))")
+MOST_MADE = 12  # their product is 81 at most
 LITERAL = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|`(?:[^`\\]|\\.)*`""")
 
 
@@ -36,9 +37,13 @@ def compile_path(text: str) -> Getter:
         keys = text.split(".")
         return _one_key(keys[0]) if len(keys) == 1 else _many_keys(keys)
     try:
-        search = jmespath.compile(text).search
-    except JMESPathError:
+        parsed = jmespath.compile(text)
+        made = _made(parsed.parsed)
+    except (JMESPathError, RecursionError, ValueError):
         raise NotConfigured(f"{text[:120]!r} is not a JMESPath expression.") from None
+    if made > MOST_MADE:
+        raise NotConfigured(f"{text[:120]!r} makes lists of more than {MOST_MADE} values by itself.")
+    search = parsed.search
 
     def evaluate(document: Any) -> Any:
         try:
@@ -47,6 +52,16 @@ def compile_path(text: str) -> Getter:
             raise Malformed(f"{text[:120]!r} does not fit the answer.") from None
 
     return evaluate
+
+
+def _made(node: Any) -> int:
+    """The values that an expression lists itself, as in [a, b].
+
+    Nothing else makes an answer grow: [@, @] | [@, @] | … doubles it each time, and a few dozens fill the memory.
+    """
+    children = node.get("children", ()) if isinstance(node, dict) else ()
+    own = len(children) if node.get("type") in {"multi_select_list", "multi_select_dict"} else 0
+    return own + sum(_made(child) for child in children if isinstance(child, dict))
 
 
 def _one_key(key: str) -> Getter:

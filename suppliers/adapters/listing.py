@@ -1,7 +1,7 @@
 """Reading lists: the snapshot, page by page in bounded memory, and the direct read of a few rows."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urljoin
 
@@ -27,6 +27,7 @@ class Sheet:
     items: list[Any]
     following: Cursor | None
     total: int | None
+    position: Cursor
 
 
 class Listing:
@@ -45,7 +46,7 @@ class Listing:
     def sheets(self, cursor: Json, variables: Mapping[str, Any], next_deadline: NextDeadline) -> Iterator[Sheet]:
         """Raises: any SupplierError, Malformed among others if a page equals its predecessor."""
         position = self._paging.start(cursor)
-        visited = {_place(position)}
+        visited = {self._paging.place(position)}
         previous: list[Any] = []
         read = self._judge.success_or(*self._absent_status)
         for _ in range(MOST_PAGES):
@@ -53,14 +54,17 @@ class Listing:
             answer = self._call(request, read, safe=True, deadline=next_deadline())
             sheet = self._sheet(position, answer, request)
             if previous and sheet.items == previous:
+                if self._paging.ends_by_repeating(previous, len(visited)):
+                    yield replace(sheet, items=[], following=None)
+                    return
                 raise Malformed("A page equals the one before it.", answer.evidence)
             yield sheet
             if sheet.following is None:
                 return
             position, previous = sheet.following, sheet.items
-            if _place(position) in visited:
+            if self._paging.place(position) in visited:
                 raise Malformed("The next page was read before: the list goes round in circles.", answer.evidence)
-            visited.add(_place(position))
+            visited.add(self._paging.place(position))
         raise Malformed(f"The list did not end after {MOST_PAGES:,} pages.")
 
     def _request(self, position: Cursor, variables: Mapping[str, Any]) -> Request:
@@ -77,13 +81,13 @@ class Listing:
             if answer.document is None:
                 # A wrong address answers so too.
                 raise Malformed(f"{answer.status} without a JSON body proves nothing.", answer.evidence)
-            return Sheet(answer, [], None, None)
+            return Sheet(answer, [], None, None, position)
         items = self._items_of(answer)
         total = self._total_of(answer)
-        following = self._paging.following(Position(position, len(items), total), answer)
+        following = self._paging.following(Position(position, items, total), answer)
         if following and "url" in following:
             following["url"] = self._form.same_host(urljoin(request.url, str(following["url"])))
-        return Sheet(answer, items, following, total)
+        return Sheet(answer, items, following, total, position)
 
     def _items_of(self, answer: Answer) -> list[Any]:
         if self._items is None:
@@ -106,30 +110,39 @@ class Listing:
         return int(number)
 
 
-def _place(cursor: Cursor) -> str:
-    return repr(sorted((name, value) for name, value in cursor.items() if name != "seen"))
-
-
 class StockListing:
-    """A list whose items are rows of stock."""
+    """A list whose items are rows of stock, or hold them in a list of their own."""
 
-    def __init__(self, listing: Listing, mapping: RowMapping) -> None:
+    def __init__(self, listing: Listing, mapping: RowMapping, rows: str | None = None) -> None:
         self.sheets = listing.sheets
         self._mapping = mapping
+        self._nested = compile_path(rows) if rows else None
 
     def pages(self, cursor: Json, next_deadline: NextDeadline) -> Iterator[Page]:
         for sheet in self.sheets(cursor, {}, next_deadline):
             yield Page(
-                rows=self.rows(sheet),
+                rows=self.rows(sheet.items, sheet.answer),
                 cursor=sheet.following,
-                total=sheet.total,
+                # Of items that hold several rows each, or none, it says nothing about rows.
+                total=None if self._nested else sheet.total,
                 age=sheet.answer.age,
                 evidence=sheet.answer.evidence,
             )
 
-    def rows(self, sheet: Sheet) -> list[StockRow]:
+    def rows(self, items: Iterable[Any], answer: Answer) -> list[StockRow]:
         """Raises: Malformed if a single item does not fit; then no row of the page may be used."""
         try:
-            return [self._mapping.row(item) for item in sheet.items]
+            return [self._mapping.row(item) for item in self._leaves(items)]
         except Malformed as error:
-            raise Malformed(str(error), sheet.answer.evidence) from None
+            raise Malformed(str(error), answer.evidence) from None
+
+    def _leaves(self, items: Iterable[Any]) -> Iterable[Any]:
+        return items if self._nested is None else _nested(items, self._nested)
+
+
+def _nested(items: Iterable[Any], rows_of: Getter) -> Iterator[Any]:
+    for item in items:
+        rows = rows_of(item)
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise Malformed("The rows of an item are not a list of objects.")
+        yield from ({**row, "parent": item} for row in rows)

@@ -9,15 +9,15 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from suppliers.adapters.expressions import MISSING, Getter, compile_path, holds
-from suppliers.adapters.quantities import MOST, NO_FLAGS, exact, whole_units
+from suppliers.adapters.quantities import MOST, NO_COMPONENTS, NO_FLAGS, Quantity, exact, whole_units
 from suppliers.errors import Malformed
 from suppliers.readings import StockRow
 
 UID_LENGTH = 200
 LOCATION_LENGTH = 100
 MILLISECONDS = 1000
+MOMENT_LENGTH = 64
 PLAIN_FIELDS = {"uid", "sku", "location", "available"}
-NO_COMPONENTS: Mapping[str, Decimal] = {}
 
 
 def always(value: Any) -> Getter:
@@ -103,36 +103,6 @@ class RowMapping:
         return units, components, flags
 
 
-class Quantity:
-    """One expression, or sums of several: `plus` less `minus`, because JMESPath has no arithmetic."""
-
-    def __init__(self, config: Any) -> None:
-        self.single: Getter | None = None
-        self.parts: list[tuple[str, int, Getter]] = []
-        if isinstance(config, str):
-            self.single = compile_path(config)
-            return
-        for name, sign in (("plus", 1), ("minus", -1)):
-            self.parts += [(text, sign, compile_path(text)) for text in config.get(name, [])]
-
-    def read(self, item: Any) -> tuple[Decimal | int | None, Mapping[str, Decimal], frozenset[str]]:
-        """A null anywhere makes the whole not counted.  Raises: Malformed for an absent or senseless part."""
-        if self.single is not None:
-            number, flags = exact(self.single(item))
-            return number, NO_COMPONENTS, flags
-        total, components, flags = Decimal(0), {}, NO_FLAGS
-        known = True
-        for text, sign, getter in self.parts:
-            number, more = exact(getter(item))
-            flags |= more
-            if number is None:
-                known = False
-                continue
-            components[text] = Decimal(number)
-            total += sign * Decimal(number)
-        return (total if known else None), components, flags
-
-
 class Moment:
     """When upstream says that the row changed: evidence, so a bad one is flagged and not refused."""
 
@@ -154,6 +124,8 @@ class Moment:
             return None, frozenset({"bad_time"})
 
     def _parse(self, value: Any) -> datetime:
+        if isinstance(value, str) and len(value) > MOMENT_LENGTH:
+            raise ValueError
         if self.format == "epoch_s":
             return datetime.fromtimestamp(float(value), UTC)
         if self.format == "epoch_ms":

@@ -9,8 +9,8 @@ import orjson
 
 from suppliers.adapters.answers import Redaction
 from suppliers.adapters.expressions import MISSING, Getter, compile_path, holds
-from suppliers.adapters.mapping import LOCATION_LENGTH, UID_LENGTH, Moment, Quantity, always, identifier, normalise_sku
-from suppliers.adapters.quantities import whole_units
+from suppliers.adapters.mapping import LOCATION_LENGTH, UID_LENGTH, Moment, always, identifier, normalise_sku
+from suppliers.adapters.quantities import Quantity, whole_units
 from suppliers.adapters.signatures import Headers, scheme_of
 from suppliers.adapters.templates import render_text
 from suppliers.errors import Malformed

@@ -2,15 +2,18 @@
 
 import math
 import re
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from suppliers.adapters.expressions import Getter, compile_path
 from suppliers.errors import Malformed
 
 MOST = 2_147_483_647  # what the column holds
 NUMERIC = re.compile(r"[+-]?[0-9]{1,15}(\.[0-9]{1,15})?")
 AT_LEAST = re.compile(r"(?:>=?\s*([0-9]{1,15})|([0-9]{1,15})\s*\+)")
 NO_FLAGS: frozenset[str] = frozenset()
+NO_COMPONENTS: Mapping[str, Decimal] = {}
 
 
 def exact(value: Any) -> tuple[Decimal | int | None, frozenset[str]]:
@@ -52,3 +55,33 @@ def whole_units(value: Decimal | int) -> tuple[int, frozenset[str]]:
     if units > MOST:
         raise Malformed("A quantity is larger than any stock can be.")
     return units, frozenset(flags)
+
+
+class Quantity:
+    """One expression, or sums of several: `plus` less `minus`, because JMESPath has no arithmetic."""
+
+    def __init__(self, config: Any) -> None:
+        self.single: Getter | None = None
+        self.parts: list[tuple[str, int, Getter]] = []
+        if isinstance(config, str):
+            self.single = compile_path(config)
+            return
+        for name, sign in (("plus", 1), ("minus", -1)):
+            self.parts += [(text, sign, compile_path(text)) for text in config.get(name, [])]
+
+    def read(self, item: Any) -> tuple[Decimal | int | None, Mapping[str, Decimal], frozenset[str]]:
+        """A null anywhere makes the whole not counted.  Raises: Malformed for an absent or senseless part."""
+        if self.single is not None:
+            number, flags = exact(self.single(item))
+            return number, NO_COMPONENTS, flags
+        total, components, flags = Decimal(0), {}, NO_FLAGS
+        known = True
+        for text, sign, getter in self.parts:
+            number, more = exact(getter(item))
+            flags |= more
+            if number is None:
+                known = False
+                continue
+            components[text] = Decimal(number)
+            total += sign * Decimal(number)
+        return (total if known else None), components, flags

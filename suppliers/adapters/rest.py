@@ -7,6 +7,7 @@ from suppliers.adapters.answers import Judge, Redaction
 from suppliers.adapters.auth import AuthorisedCaller, slot_of
 from suppliers.adapters.calls import Caller, Connect, RequestForm
 from suppliers.adapters.direct import DirectRead
+from suppliers.adapters.expanding import ExpandedListing
 from suppliers.adapters.kinds import Kind
 from suppliers.adapters.limits import Limits
 from suppliers.adapters.listing import Listing, NextDeadline, StockListing
@@ -63,13 +64,18 @@ class RestAdapter:
         self._compile(config, form, call, judge)
 
     def _compile(self, config: Mapping[str, Any], form: RequestForm, call: Caller, judge: Judge) -> None:
-        mapping = config["list"]["map"]
-        self._stock = StockListing(Listing(config["list"], form, call, judge), RowMapping(mapping))
+        def stock(part: Mapping[str, Any], fallback: Mapping[str, Any]) -> StockListing:
+            rows = part.get("rows") if "map" in part else fallback.get("rows")
+            return StockListing(Listing(part, form, call, judge), RowMapping(part.get("map", fallback["map"])), rows)
+
+        listed = config["list"]
+        self._stock: StockListing | ExpandedListing = stock(listed, listed)
+        if "expand" in listed:
+            expand = listed["expand"]
+            self._stock = ExpandedListing(expand, stock(listed, listed), stock(expand, listed))
         self._direct: DirectRead | None = None
         if "fetch" in config:
-            fetch = config["fetch"]
-            listing = StockListing(Listing(fetch, form, call, judge), RowMapping(fetch.get("map", mapping)))
-            self._direct = DirectRead(fetch, listing)
+            self._direct = DirectRead(config["fetch"], stock(config["fetch"], listed), self._first_ref, form.base_url)
         self._ordering = Ordering(config["confirm"], form, call, judge) if "confirm" in config else None
         self._readback = Readback(config["readback"], form, call, judge) if "readback" in config else None
         self._cancelling = Cancelling(config["cancel"], form, call, judge) if "cancel" in config else None
@@ -100,6 +106,10 @@ class RestAdapter:
     def cancel(self, order: ConfirmRequest, upstream_order: str) -> ConfirmResult:
         deadline = Deadline(self._limits.total_seconds)
         return _configured(self._cancelling, "cancel").cancel(order, upstream_order, deadline)
+
+    def _first_ref(self, next_deadline: NextDeadline) -> Ref | None:
+        page = next(self._stock.pages(None, next_deadline))
+        return next((Ref(row.uid, row.sku, row.location) for row in page.rows if row.sku), None)
 
     def _within_one_call(self) -> NextDeadline:
         whole = Deadline(self._limits.call_seconds)

@@ -109,24 +109,48 @@ LIMITS = record(
     breaker_failures={"type": "integer", "minimum": 1, "maximum": 1_000},
     breaker_seconds=SECONDS,
 )
+SUM: Schema = {"type": "array", "items": EXPRESSION, "maxItems": 20}
+QUANTITY: Schema = {"oneOf": [EXPRESSION, record("plus", plus={**SUM, "minItems": 1}, minus=SUM)]}
 ERROR_RULE = record(
     "when is",
     **{
         "when": EXPRESSION,
         "is": {"enum": ["throttle", "auth", "forbidden", "transient", "malformed"]},
-        "after": EXPRESSION,
+        "after": QUANTITY,
+        "after_per": EXPRESSION,
         "after_regex": TEXT,
     },
 )
-STOP: Schema = {"oneOf": [{"enum": ["total", "empty", "short"]}, record("while", **{"while": EXPRESSION})]}
+STOP: Schema = {"oneOf": [{"enum": ["total", "empty", "short", "repeat"]}, record("while", **{"while": EXPRESSION})]}
 SIZE: Schema = {"type": "integer", "minimum": 1, "maximum": 100_000}
 PAGINATE: Schema = {
     "oneOf": [
         record("type", type={"const": "none"}),
-        record("type", type={"const": "page"}, first={"type": "integer", "minimum": 0}, size=SIZE, stop=STOP),
-        record("type", type={"const": "offset"}, size=SIZE, stop=STOP),
         record(
-            "type next", type={"const": "cursor"}, next=EXPRESSION, size=SIZE, next_may_be_absent={"type": "boolean"}
+            "type",
+            type={"const": "page"},
+            first={"type": "integer", "minimum": 0},
+            size=SIZE,
+            stop=STOP,
+            key=EXPRESSION,
+        ),
+        record("type", type={"const": "offset"}, size=SIZE, stop=STOP, key=EXPRESSION),
+        record(
+            "type key",
+            type={"const": "keyset"},
+            key=EXPRESSION,
+            first={"type": ["string", "number"]},
+            size=SIZE,
+            stop=STOP,
+        ),
+        record(
+            "type next",
+            type={"const": "cursor"},
+            next=EXPRESSION,
+            size=SIZE,
+            next_may_be_absent={"type": "boolean"},
+            expires_seconds=SECONDS,
+            key=EXPRESSION,
         ),
         record("type", type={"const": "link"}, size=SIZE),
         record(
@@ -135,13 +159,12 @@ PAGINATE: Schema = {
     ]
 }
 COUNT: Schema = {"oneOf": [EXPRESSION, {"type": "integer", "minimum": 1}]}
-SUM: Schema = {"type": "array", "items": EXPRESSION, "maxItems": 20}
 MAP = record(
     "uid available",
     uid=EXPRESSION,
     sku=EXPRESSION,
     location=EXPRESSION,
-    available={"oneOf": [EXPRESSION, record("plus", plus={**SUM, "minItems": 1}, minus=SUM)]},
+    available=QUANTITY,
     unknown_when=EXPRESSION,
     inactive_when=EXPRESSION,
     sentinel_at={"type": "integer", "minimum": 1},
@@ -153,6 +176,7 @@ EVENT_FIELDS = {"uid", "sku", "location", "available", "unknown_when", "inactive
 LIST_FIELDS: Mapping[str, Schema] = {
     "request": REQUEST,
     "items": EXPRESSION,
+    "rows": EXPRESSION,
     "total": EXPRESSION,
     "total_header": TEXT,
     "paginate": PAGINATE,
@@ -219,7 +243,12 @@ CONFIGURATION = record(
     limits=LIMITS,
     errors={"type": "array", "items": ERROR_RULE, "maxItems": 50},
     ignore_last_modified={"type": "boolean"},
-    list=record("request items map", **LIST_FIELDS, map=MAP),
+    list=record(
+        "request items map",
+        **LIST_FIELDS,
+        map=MAP,
+        expand=record("for_each request items", **LIST_FIELDS, for_each=EXPRESSION, keep_when=EXPRESSION, map=MAP),
+    ),
     fetch=record(
         "request items",
         **LIST_FIELDS,

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from jsonschema import Draft202012Validator
@@ -12,6 +13,7 @@ from suppliers.adapters.auth_validation import OF_SECRETS, auth_faults, unknown_
 from suppliers.adapters.expressions import bind, compile_path, quotes_a_variable
 from suppliers.adapters.pushes import HEADER
 from suppliers.adapters.schema import VALIDATOR
+from suppliers.adapters.searching import compile_search
 from suppliers.adapters.templates import variables_of
 from suppliers.errors import BlockedAddress, NotConfigured
 
@@ -20,7 +22,21 @@ PAGE_VARIABLES = {"page", "offset", "cursor", "size"}
 LINE_VARIABLES = {"line.sku", "line.uid", "line.location", "line.quantity"}
 BATCH_VARIABLES = {"skus", "uids", "skus_csv", "uids_csv"}
 ROW_VARIABLES = {"sku", "uid", "location"}
-EXPRESSION_FIELDS = {"when", "after", "items", "total", "next", "while", "token_path", "ttl_path", "events"} | {
+EXPRESSION_FIELDS = {
+    "when",
+    "after",
+    "after_per",
+    "items",
+    "rows",
+    "total",
+    "key",
+    "for_each",
+    "keep_when",
+    "next",
+    "while",
+    "token_path",
+    "ttl_path",
+    "events",
     "accepted",
     "stock_rejected",
     "rejected",
@@ -83,6 +99,10 @@ def _variable_faults(config: Mapping[str, Any]) -> Iterator[str]:
     yield from unknown_variables("headers", config.get("headers", {}), set())
     yield from auth_faults(config.get("auth", {}))
     yield from unknown_variables("list.request", config["list"]["request"], PAGE_VARIABLES)
+    if "expand" in config["list"]:
+        expand = config["list"]["expand"]["request"]
+        items = {name for name in variables_of(expand) if name.startswith("item.")}
+        yield from unknown_variables("list.expand.request", expand, PAGE_VARIABLES | items)
     if "fetch" in config:
         single = ROW_VARIABLES if config["fetch"].get("batch", 50) == 1 else set()
         yield from unknown_variables(
@@ -144,6 +164,8 @@ def _expressions(node: Any, path: str) -> Iterator[tuple[str, str]]:
             continue
         if key == "map":
             yield from _map_expressions(value, here)
+        elif key == "after" and isinstance(value, dict):
+            yield from _map_expressions({"available": value}, here)
         elif key in {"save", "lines"}:
             yield from ((f"{here}.{name}", text) for name, text in value.items())
         elif isinstance(value, str) and key in EXPRESSION_FIELDS:
@@ -172,12 +194,26 @@ def _other_faults(config: Mapping[str, Any]) -> Iterator[str]:
         yield from _expression_fault("push.id", event_id)
     for number, rule in enumerate(config.get("errors", [])):
         try:
-            re.compile(rule.get("after_regex", ""))
-        except re.error as error:
+            compile_search(rule.get("after_regex", ""))
+        except NotConfigured as error:
             yield f"errors.{number}.after_regex: {error}"
     for part in ("list", "fetch", "push"):
         updated_at = config.get(part, {}).get("map", {}).get("updated_at")
-        zone = updated_at.get("timezone", "UTC") if isinstance(updated_at, dict) else "UTC"
+        if not isinstance(updated_at, dict):
+            continue
+        zone = updated_at.get("timezone", "UTC")
         yield from zone_faults(f"{part}.map.updated_at.timezone", zone)
+        if not _is_time_format(updated_at.get("format", "iso")):
+            yield f"{part}.map.updated_at.format: neither iso, epoch_s, epoch_ms nor a strptime format."
     if "missing_status" in config.get("fetch", {}) and config["fetch"].get("batch", 50) != 1:
         yield "fetch.missing_status: needs a batch of 1; of many rows it would not say which."
+
+
+def _is_time_format(text: str) -> bool:
+    if text in {"iso", "epoch_s", "epoch_ms"}:
+        return True
+    try:
+        datetime.strptime(datetime(2000, 1, 2, tzinfo=UTC).strftime(text), text)  # noqa: DTZ007 - only tried
+    except (ValueError, re.error):
+        return False
+    return "%" in text

@@ -157,6 +157,25 @@ def test_an_ignored_filter_proves_nothing_missing(make_gateway):
     assert ([row.uid for row in result.rows], result.missing, result.unanswered) == (["1", "2"], [], [REFS[2]])
 
 
+@pytest.mark.parametrize(("parameter", "proven"), [("sku", True), ("skus", False)])
+def test_an_empty_answer_means_missing_only_once_the_filter_has_found_something(parameter, proven, make_gateway):
+    """With a parameter of the wrong name this supplier finds nothing at all."""
+
+    def answer(seen: Seen) -> bytes:
+        if not seen.query:
+            return reply({"items": ITEMS})
+        return asked(seen) if "sku" in seen.query else reply({"items": []})
+
+    fetch = fetching(absent="missing", request={"path": "/stock", "params": {parameter: "$skus_csv"}})
+    with running_upstream(answer) as upstream:
+        gateway = make_gateway(upstream, fetch=fetch)
+        assert gateway.fetch(REFS[2:]).missing == (REFS[2:] if proven else [])
+        asked_before = len(upstream.seen)
+        gateway.fetch(REFS[2:])
+    assert asked_before == 3, "the row, a page to know a row that exists, and that row"
+    assert len(upstream.seen) - asked_before == (1 if proven else 3), "one proof is enough"
+
+
 def test_a_code_that_moved_to_another_row_is_flagged(make_gateway):
     with running_upstream(asked) as upstream:
         result = make_gateway(upstream, fetch=fetching()).fetch([Ref("1", "S2"), Ref("2", "S1")])
@@ -184,9 +203,16 @@ def test_a_later_batch_that_fails_is_unanswered(make_gateway):
 SINGLE = {"request": {"path": "/stock/$uid"}, "items": "[@]", "batch": 1, "missing_status": [404]}
 
 
+def single(seen: Seen) -> bytes:
+    if seen.path == "/stock":
+        return reply({"items": ITEMS})
+    found = [item for item in ITEMS if seen.path == f"/stock/{item['id']}"]
+    return reply(found[0]) if found else reply({"detail": "Not found"}, status=404)
+
+
 def test_a_status_can_say_missing_but_a_wrong_address_cannot(make_gateway):
-    with running_upstream(lambda _: reply({"detail": "Not found"}, status=404)) as upstream:
-        assert make_gateway(upstream, fetch=SINGLE).fetch(REFS[:1]).missing == REFS[:1]
+    with running_upstream(single) as upstream:
+        assert make_gateway(upstream, fetch=SINGLE).fetch(REFS[2:]).missing == REFS[2:]
     with running_upstream(lambda _: reply(body=b"<h1>404</h1>", status=404)) as upstream, pytest.raises(Malformed):
         make_gateway(upstream, fetch=SINGLE).fetch(REFS[:1])
 

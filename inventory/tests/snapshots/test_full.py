@@ -92,6 +92,7 @@ def test_a_row_that_comes_twice_is_refused_and_changes_nothing(supplier, chaos):
     refused = run(supplier)
     assert (refused.status, refused.reason) == (Status.REFUSED, "a row came twice")
     assert "r00000" in refused.evidence["detail"]
+    assert refused.evidence["answer"].startswith('{"items"'), "the beginning of what upstream said is kept"
     assert (tuples(supplier), Feed.objects.values().get()) == (before, feed)
     assert staging.count(refused.pk) == 0
     chaos.set(profile="calm")
