@@ -4,12 +4,14 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 
 from inventory import arrays
 from inventory.models import Discrepancy
+from inventory.signals import discrepancies_opened
 
 _OPEN = """
 INSERT INTO inventory_discrepancy (kind, state, supplier_id, level_id, reference, evidence, times, resolution)
@@ -18,6 +20,7 @@ FROM unnest(%s::text[], %s::bigint[], %s::bigint[], %s::text[], %s::text[])
     AS found(kind, supplier_id, level_id, reference, evidence)
 ON CONFLICT (kind, supplier_id, level_id, reference) WHERE state = 'open'
 DO UPDATE SET seen_at = now(), times = inventory_discrepancy.times + 1, evidence = EXCLUDED.evidence
+RETURNING times = 1
 """
 # Holds give way before orders, and the newest first: who waited longest keeps his unit.
 _PROMISES = """
@@ -99,6 +102,9 @@ def report(findings: Sequence[Finding]) -> None:
                 [json.dumps(finding.evidence) for finding in findings],
             ],
         )
+        news = any(new for (new,) in cursor.fetchall())
+    if news:
+        transaction.on_commit(partial(discrepancies_opened.send_robust, sender=Discrepancy))
 
 
 def resolve(kind: Discrepancy.Kind, supplier_id: int, reference: str, *, resolution: str) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from inventory import availability, effects, policy, reconciliation, snapshots
+from inventory import alerts, availability, effects, policy, reconciliation, snapshots
 from inventory.models import Effect
 
 # Workers that one lane may occupy: orders ring faster than a slow supplier answers, and others need workers too.
@@ -19,7 +19,7 @@ def drain(kind: str, supplier_id: int | None) -> None:
     if effects.claims_under_way(kind, supplier_id) >= DRAINS_AT_ONCE:
         return
     if supplier_id is None:
-        _invalidate()
+        _OF_NOBODY[Effect.Kind(kind)]()
     else:
         _OF_SUPPLIER[Effect.Kind(kind)](supplier_id)
 
@@ -33,6 +33,10 @@ def _invalidate() -> None:
         effects.close(ids)
 
 
+_OF_NOBODY: dict[Effect.Kind, Callable[[], None]] = {
+    Effect.Kind.INVALIDATE: _invalidate,
+    Effect.Kind.ALERT: alerts.deliver_due,
+}
 _OF_SUPPLIER: dict[Effect.Kind, Callable[[int], int]] = {
     Effect.Kind.SYNC: snapshots.sync_due,
     Effect.Kind.PUSH: snapshots.take_in_due,

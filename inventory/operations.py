@@ -12,7 +12,7 @@ from inventory import attempts, availability, bell, effects, marks, policy, reso
 from inventory.effects import Due
 from inventory.ledger import Origin
 from inventory.marks import Mark, Said
-from inventory.models import Allocation, Discrepancy, Effect, Sku, StockLevel
+from inventory.models import Alert, Allocation, Discrepancy, Effect, Sku, StockLevel
 
 
 @dataclass(slots=True)
@@ -130,11 +130,28 @@ def run_now(effect_ids: Sequence[int]) -> int:
     return count
 
 
-def resolve(discrepancy_id: int, *, resolution: str) -> bool:
+def acknowledge(discrepancy_ids: Sequence[int], *, actor: str) -> int:
+    """Note that somebody is at these discrepancies, so that they are not escalated; how many were not yet."""
+    waiting = Discrepancy.objects.filter(pk__in=discrepancy_ids, state=Discrepancy.State.OPEN, acknowledged_at=None)
+    return waiting.update(acknowledged_at=Now(), acknowledged_by=actor)
+
+
+def resolve(discrepancy_id: int, *, resolution: str, actor: str = "") -> bool:
     """Close a discrepancy with a person's reason; False if somebody else was first."""
     still_open = Discrepancy.objects.filter(pk=discrepancy_id, state=Discrepancy.State.OPEN)
-    closed = still_open.update(state=Discrepancy.State.RESOLVED, resolved_at=Now(), resolution=resolution)
+    closed = still_open.update(
+        state=Discrepancy.State.RESOLVED, resolved_at=Now(), resolution=resolution, resolved_by=actor
+    )
     return bool(closed)
+
+
+def send_again(alert_ids: Sequence[int]) -> None:
+    """Deliver these alerts now; one that was taken meanwhile is left alone."""
+    Alert.objects.filter(pk__in=alert_ids).update(given_up_at=None)
+    waiting = Effect.objects.filter(kind=Effect.Kind.ALERT, done_at=None, target__in=map(str, alert_ids))
+    run_now(list(waiting.values_list("pk", flat=True)))
+    left = set(map(str, alert_ids)) - set(waiting.values_list("target", flat=True))
+    _ask_for([Due(Effect.Kind.ALERT, target) for target in sorted(left)])
 
 
 def _pairs(allocations: QuerySet[Allocation]) -> set[tuple[str, int]]:

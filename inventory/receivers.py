@@ -7,6 +7,7 @@ from django.dispatch import receiver
 
 from inventory import bell, policy, tasks
 from inventory.models import Effect
+from inventory.signals import discrepancies_opened
 from suppliers.signals import full_snapshot_requested, policy_changed
 
 
@@ -19,3 +20,8 @@ def run_full_snapshot(supplier_id: int, actor: str = "", **_: object) -> None:
 def count_anew(supplier_id: int, **_: object) -> None:
     policy.edited(supplier_id)
     transaction.on_commit(partial(bell.ring, [(Effect.Kind.RETRUST, supplier_id)]))
+
+
+@receiver(discrepancies_opened, dispatch_uid="tell-of-discrepancies")
+def tell_of_discrepancies(**_: object) -> None:
+    bell.post(tasks.raise_alerts)

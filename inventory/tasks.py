@@ -3,7 +3,8 @@
 import structlog
 from celery import shared_task
 
-from inventory import deadlines, effects, events, holds, lanes, reconciliation, resourcing, snapshots, wanted
+from inventory import alerts, deadlines, effects, events, holds, lanes, reconciliation, resourcing, snapshots, wanted
+from inventory.models import Effect
 
 log = structlog.get_logger(__name__)
 
@@ -95,3 +96,19 @@ def read_riskiest() -> None:
 @shared_task(soft_time_limit=10, time_limit=20, expires=MESSAGE_SECONDS)
 def note_refusals(refused: list[tuple[str, int]]) -> None:
     wanted.note(refused)
+
+
+@shared_task(soft_time_limit=20, time_limit=30, expires=MESSAGE_SECONDS)
+def raise_alerts() -> None:
+    if alerts.raise_due():
+        drain.delay(str(Effect.Kind.ALERT), None)
+
+
+@shared_task(soft_time_limit=20, time_limit=30, expires=MESSAGE_SECONDS)
+def watch() -> None:
+    alerts.watch()
+
+
+@shared_task(soft_time_limit=50, time_limit=60)
+def purge_alerts() -> None:
+    alerts.purge()

@@ -29,6 +29,11 @@ app.conf.beat_schedule = {
     "expire-holds": {"task": "inventory.tasks.expire_holds", "schedule": 10.0},
     # What is riskiest is read with what is left of each supplier's budget, looked at so often.
     "read-riskiest": {"task": "inventory.tasks.read_riskiest", "schedule": 5.0},
+    # A snapshot or an effect that is late is a discrepancy at most this long after it became so.
+    "watch": {"task": "inventory.tasks.watch", "schedule": 10.0},
+    # A discrepancy whose signal was lost is told at most this long after it opened, aged or ended.
+    "raise-alerts": {"task": "inventory.tasks.raise_alerts", "schedule": 5.0},
+    "purge-alerts": {"task": "inventory.tasks.purge_alerts", "schedule": 3600.0},
     # That a sales event began or ended is written down at most this long after it did.
     "note-events": {"task": "inventory.tasks.note_events", "schedule": 2.0},
     # Units come to an order that waits for them at most this long after they came to a level.

@@ -75,6 +75,8 @@ UNFOLD: dict[str, Any] = {
                     page("Movements", "receipt_long", "inventory", "stockmovement"),
                     page("Effects", "bolt", "inventory", "effect"),
                     page("Discrepancies", "difference", "inventory", "discrepancy"),
+                    page("Alerts", "notifications", "inventory", "alert"),
+                    page("Alert channels", "campaign", "inventory", "alertchannel"),
                 ],
             },
             {

@@ -14,7 +14,7 @@ EVERYTHING = {
     "storefronts": ("storefront",),
     "inventory": (
         *("sku", "offer", "stocklevel", "levelpolicy", "allocation", "stockmovement"),
-        *("snapshot", "discrepancy", "effect", "salesevent", "push"),
+        *("snapshot", "discrepancy", "effect", "salesevent", "push", "alert", "alertchannel"),
     ),
     "orders": ("order", "reservation"),
     "admin": ("logentry",),
@@ -33,7 +33,8 @@ MORE = {
         "suppliers": ("operate_supplier", "change_switchboard"),
         "inventory": (
             *("change_stocklevel", "change_allocation", "change_discrepancy", "change_effect"),
-            *("add_salesevent", "change_salesevent"),
+            *("add_salesevent", "change_salesevent", "change_alert"),
+            *("add_alertchannel", "change_alertchannel", "delete_alertchannel"),
         ),
         "orders": ("change_order",),
     },

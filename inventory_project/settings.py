@@ -171,6 +171,11 @@ SPECTACULAR_SETTINGS = {
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256_000
 API_THROTTLE = env.str("API_THROTTLE", default="100000/minute")  # per storefront
 
+# --- Mail: alerts alone ----------------------------------------------------------------------------
+vars().update(env.email_url("EMAIL_URL", default="consolemail://"))
+DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", default="holdfast@localhost")
+EMAIL_TIMEOUT = 10
+
 # --- Security -------------------------------------------------------------------------------------
 CREDENTIAL_KEYS: list[str] = env.list("CREDENTIAL_KEYS", default=[])  # Fernet keys, newest first
 SUPPLIER_PRIVATE_NETWORKS = env.bool("SUPPLIER_PRIVATE_NETWORKS", default=False)
@@ -195,6 +200,7 @@ STOCK_CACHE_SECONDS = 30  # the longest a value may outlive a writer that lost R
 STOCK_TOMBSTONE_SECONDS = 5  # longer than any placement transaction may idle
 SYNC_COALESCE_SECONDS = 5  # at most one incremental read per level in this window
 PUSHES_AT_ONCE = 4  # suppliers' pushes that one process stores at a time: orders need its connections more
+ALERT_ESCALATE_SECONDS = env.int("ALERT_ESCALATE_SECONDS", default=1800)  # open for so long and nobody is at it
 EFFECT_LEASE_SECONDS = 60  # longer than any effect works
 RESERVATION_MAX_SECONDS = 3_600
 BELL_QUEUE_SIZE = 1_000  # lanes waiting to be published; more are left to the sweep

@@ -87,6 +87,9 @@ class SnapshotAdmin(ReadOnlyAdmin):
         return f"{(snapshot.finished_at - snapshot.started_at).total_seconds():.1f} s"
 
 
+STATE_LABELS = {"open": "danger", "acknowledged": "warning", "resolved": "success"}
+
+
 class ResolutionForm(BaseDialogForm):
     resolution = forms.CharField(
         label="What settles it?", max_length=300, widget=UnfoldAdminTextareaWidget(attrs={"rows": 3})
@@ -101,12 +104,13 @@ class DiscrepancyAdmin(TablesAdmin, ReadOnlyAdmin):
     ordering = ("-id",)
     search_fields = ("=reference",)
     search_help_text = "A whole order number or reservation"
-    actions = ("reconcile_again",)
+    actions = ("acknowledge", "reconcile_again")
     actions_detail = ("resolve",)
     readonly_fields = ("shown_state", "opened_at")
     fieldsets = (
         (None, {"fields": (("kind", "shown_state", "supplier"), ("level", "reference", "times"))}),
-        (None, {"fields": (("opened_at", "seen_at", "resolved_at"), "resolution", "evidence")}),
+        (None, {"fields": (("opened_at", "seen_at"), ("acknowledged_at", "acknowledged_by"))}),
+        (None, {"fields": (("resolved_at", "resolved_by"), "resolution", "evidence")}),
     )
 
     def tables(self, request: HttpRequest, obj: Discrepancy) -> list[Table]:
@@ -116,13 +120,21 @@ class DiscrepancyAdmin(TablesAdmin, ReadOnlyAdmin):
         rows = Allocation.objects.filter(reference=reference).select_related("sku", "level__supplier")
         return [promises_table(rows)]
 
-    @display(description="State", ordering="state", label={"open": "danger", "resolved": "success"})
+    @display(description="State", ordering="state", label=STATE_LABELS)
     def shown_state(self, discrepancy: Discrepancy) -> str:
-        return discrepancy.state
+        acknowledged = discrepancy.acknowledged_at and discrepancy.state == Discrepancy.State.OPEN
+        return "acknowledged" if acknowledged else discrepancy.state
 
     @display(description="Last seen", ordering="seen_at")
     def last_seen(self, discrepancy: Discrepancy) -> str:
         return f"{age(discrepancy.seen_at)} ago"
+
+    @admin.action(description="Acknowledge: somebody is at it", permissions=["act"])
+    def acknowledge(self, request: HttpRequest, queryset: QuerySet[Discrepancy]) -> None:
+        rows = chosen(request, queryset)
+        count = operations.acknowledge([row.pk for row in rows], actor=request.user.get_username())
+        log(request, rows, "Acknowledged.")
+        messages.success(request, f"Acknowledged: {count}. They are not escalated.")
 
     @admin.action(description="Reconcile again", permissions=["act"])
     def reconcile_again(self, request: HttpRequest, queryset: QuerySet[Discrepancy]) -> None:
@@ -147,7 +159,7 @@ class DiscrepancyAdmin(TablesAdmin, ReadOnlyAdmin):
     def resolve(self, request: HttpRequest, form: ResolutionForm, object_id: str) -> HttpResponse:
         resolution = form.cleaned_data["resolution"]
         discrepancy = self.get_object(request, object_id)
-        if discrepancy and operations.resolve(discrepancy.pk, resolution=resolution):
+        if discrepancy and operations.resolve(discrepancy.pk, resolution=resolution, actor=request.user.get_username()):
             self.log_change(request, discrepancy, f"Resolved: {resolution}")
             messages.success(request, "Resolved.")
         else:

@@ -1,5 +1,6 @@
 """What we may promise: SKUs, upstream rows, promises, and the ledger of every change."""
 
+from inventory.models.alerts import Alert, AlertChannel
 from inventory.models.events import SalesEvent
 from inventory.models.goods import SKU_PATTERN, Feed, LevelPolicy, Offer, Sku, StockLevel, Wanted
 from inventory.models.promises import Allocation, StockMovement
@@ -8,6 +9,8 @@ from inventory.models.runs import Discrepancy, Effect, Snapshot
 
 __all__ = [
     "SKU_PATTERN",
+    "Alert",
+    "AlertChannel",
     "Allocation",
     "Discrepancy",
     "Effect",

@@ -66,9 +66,19 @@ class Discrepancy(models.Model):
         COLLISION = "collision"  # one code on several upstream rows
         QUARANTINE = "quarantine"  # a number rose too much to be believed
         UNSETTLED = "unsettled"  # upstream's number has not taken in an order of ours for too long
+        LATE = "late"  # two snapshot intervals passed without one
+        OVERDUE = "overdue"  # effects that should be done are not; reference: their kind
 
     class State(models.TextChoices):
         OPEN = "open"
+        RESOLVED = "resolved"
+
+    class Stage(models.TextChoices):
+        """The last one that alerts were written for."""
+
+        NONE = ""
+        OPENED = "opened"
+        ESCALATED = "escalated"
         RESOLVED = "resolved"
 
     kind = models.CharField(max_length=20, choices=Kind)
@@ -82,10 +92,15 @@ class Discrepancy(models.Model):
     times = models.PositiveIntegerField(default=1)
     resolved_at = models.DateTimeField(null=True, blank=True)
     resolution = models.CharField(max_length=300, blank=True)
+    resolved_by = models.CharField(max_length=150, blank=True, db_default="", help_text="Empty: nobody, by itself.")
+    acknowledged_at = models.DateTimeField(null=True, blank=True, help_text="Somebody is at it: it is not escalated.")
+    acknowledged_by = models.CharField(max_length=150, blank=True, db_default="")
+    told = models.CharField(max_length=10, choices=Stage, blank=True, default="", db_default="", editable=False)
 
     class Meta:
         ordering = ["-id"]
         verbose_name_plural = "discrepancies"
+        indexes = [models.Index(fields=["id"], condition=~Q(told="resolved"), name="discrepancy_untold")]
         constraints = [
             models.UniqueConstraint(
                 fields=["kind", "supplier", "level", "reference"],
@@ -109,6 +124,7 @@ class Effect(models.Model):
         CANCEL = "cancel"  # target: a reference; tell the supplier that it is off
         PUSH = "push"  # target: a push's id; take in what it says
         FOLLOW = "follow"  # target: a reference; ask until the supplier's number has taken the order in
+        ALERT = "alert"  # target: an alert's id; deliver it
         RETRUST = "retrust"  # target: "" or a level's id; a policy was edited, the stored numbers follow
 
     kind = models.CharField(max_length=12, choices=Kind)

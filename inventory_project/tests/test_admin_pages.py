@@ -7,7 +7,20 @@ from django.contrib.auth.models import User
 from django.urls import reverse
 
 from inventory import effects
-from inventory.models import Allocation, Discrepancy, Effect, Feed, Offer, Push, SalesEvent, Sku, Snapshot
+from inventory.models import (
+    Alert,
+    AlertChannel,
+    Allocation,
+    Discrepancy,
+    Effect,
+    Feed,
+    LevelPolicy,
+    Offer,
+    Push,
+    SalesEvent,
+    Sku,
+    Snapshot,
+)
 from inventory_project.roles import MORE
 from orders.models import Order, OrderLine, Reservation
 from suppliers.models import Supplier, Switchboard
@@ -21,12 +34,15 @@ def stock(make_supplier, make_level, make_storefront):
     """A row of everything that the admin shows."""
     supplier = make_supplier("acme", config={"base_url": "https://acme.example"})
     level = make_level("LAMP", 9, supplier=supplier, location="HAM")
+    LevelPolicy.objects.create(level=level, buffer=1)
     Feed.objects.create(supplier=supplier, complete_as_of=level.read_at, complete_until=level.read_at, rows=1)
     Snapshot.objects.create(supplier=supplier, kind="full", status="applied", total=1, seen=1)
     Snapshot.objects.create(supplier=supplier, kind="full", status="refused", reason="too few rows", seen=3)
     Push.objects.create(supplier=supplier, event_id="e-1", body=b'{"id": "LAMP"}', verdict="applied")
     Discrepancy.objects.create(kind="lost", supplier=supplier, level=level, reference="N-1", evidence={"a": 1})
     Switchboard.objects.get_or_create(pk=1)
+    channel = AlertChannel.objects.create(name="pager", email="ops@shop.example")
+    Alert.objects.create(channel=channel, message_id="msg_1", kind="test", body={"a": 1})
     SalesEvent.objects.create(name="Sale", starts_at="2020-11-27T00:00Z", ends_at="2030-11-27T00:00Z", buffer_units=3)
     effects.record([effects.Due(Effect.Kind.SYNC, str(level.pk), supplier.pk)])
     lamp = Sku.objects.get(code="LAMP")
@@ -57,7 +73,7 @@ def pages_of(app_labels: set[str]) -> dict[str, list[str]]:
 def test_every_page_renders(stock, sign_in, role):
     client = sign_in(role)
     pages = pages_of(EVERYTHING_OURS)
-    assert len(pages) == 15
+    assert len(pages) == 18
     for urls in pages.values():
         for url in urls:
             answer = client.get(url, follow=True)

@@ -36,11 +36,14 @@ class StandardWebhooks:
         """Raises: BadSignature, UntimelyPush."""
         event, stamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
         given = [part[3:] for part in headers.get("webhook-signature", "").split() if part.startswith("v1,")]
-        signed = f"{event}.{stamp}.".encode() + body
-        expected = [base64.b64encode(_digest(key, signed, "sha256")).decode() for key in self._keys]
-        if not event or not _any_equal(given, expected):
+        if not event or not _any_equal(given, self.signatures(event, stamp, body)):
             raise BadSignature
         return Signed(_timely(stamp, now))
+
+    def signatures(self, event: str, stamp: str, body: bytes) -> list[str]:
+        """One for each secret.  stamp: seconds since 1970, as in the header."""
+        signed = f"{event}.{stamp}.".encode() + body
+        return [_base64(_digest(key, signed, "sha256")) for key in self._keys]
 
 
 @dataclass(frozen=True, slots=True)
