@@ -17,6 +17,7 @@ from inventory_project.localstack.processes import spawn, stop_group
 from suppliers.credentials import seal
 from suppliers.models import Supplier
 from suppliers.simulator.configuration import config_of
+from suppliers.simulator.dialects.platforms import FIRST_SKU
 
 from .tempers import SETTLEMENT_LAG
 
@@ -37,7 +38,12 @@ PUSH = {
 }
 CALL_SECONDS = 2.0  # the deadline of one call; a read of several has twice that
 LIMITS = {"total_seconds": CALL_SECONDS, "read_seconds": CALL_SECONDS, "call_seconds": 2 * CALL_SECONDS}
-DIALECTS = ("rest_page", "rest_offset", "rest_cursor", "rest_link", "graphql")
+DIALECTS = ("rest_page", "rest_offset", "rest_cursor", "rest_link", "graphql", "shopify_lite", "top", "aop1688")
+ADAPTERS = {
+    "shopify_lite": "shopify",
+    "top": "top",
+    "aop1688": "aop1688",
+}  # dialect → the adapter that speaks it; otherwise rest
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +72,37 @@ class Upstream:
 
     def connect(self, slug: str) -> Supplier:
         """The row, with deadlines as short as the run."""
-        config = config_of(self.url, self.dialect, size=PAGE)
+        config = self._config()
         config["limits"] |= {**LIMITS, "breaker_seconds": 1}
-        config["push"] = PUSH
         return Supplier.objects.create(
             slug=slug,
             name=slug,
+            adapter=ADAPTERS.get(self.dialect, "rest"),
             config=config,
-            credentials=seal({"token": self.token, "push": PUSH_SECRET}),
+            credentials=seal(self._secrets()),
             settlement_lag_seconds=SETTLEMENT_LAG,
         )
+
+    def _config(self) -> dict[str, Any]:
+        platform = {"base_url": self.url, "page_size": PAGE, "limits": {"rate": 200, "burst": 200}}
+        match self.dialect:
+            case "shopify_lite":
+                return {**platform, "locations": ["1"], "bulk": False}
+            case "top":
+                return {**platform, "base_url": f"{self.url}/router/rest", "deducts": "order", "writes": True}
+            case "aop1688":
+                return {**platform, "pool": 1, "order": {"address": {"fullName": "Chaos"}}}
+        return {**config_of(self.url, self.dialect, size=PAGE), "push": PUSH}
+
+    def _secrets(self) -> dict[str, str]:
+        """Every name under which an adapter may want the one secret that there is."""
+        names = ("token", "app_secret", "session", "refresh_token")
+        return {"app_key": "1000000", "push": PUSH_SECRET, **dict.fromkeys(names, self.token)}
+
+    def sku_of(self, uid: str) -> str:
+        """What a row's id stands for: rows are numbered from 1, those of platforms from a number of their own."""
+        number = int(uid.removeprefix("r")) if uid.startswith("r") else int(uid.rpartition(":")[2]) - FIRST_SKU + 1
+        return f"{self.prefix}{number:06d}"
 
 
 @contextmanager

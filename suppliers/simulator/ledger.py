@@ -268,12 +268,23 @@ class Ledger:
                 return
             moves = [self._due(change) for change in changes]
             self._books.keys.add(key)
+            if self._is_return(moves, reference):
+                return
             taken = {self.items[index].uid: -delta for index, delta in moves if delta < 0}
             if taken:
                 self._books.effects += 1
                 self._book(taken, taken, (reference, "order" if reference else "channel"), Terms())
             for index, delta in moves:
                 self._move(self.items[index].uid, delta, self._books.sold if delta < 0 else self._books.restocked)
+
+    def _is_return(self, moves: Sequence[tuple[int, int]], reference: str) -> bool:
+        """What comes in under the reference of an order, just as much as that took, calls it off."""
+        back = {self.items[index].uid: delta for index, delta in moves}
+        for sale in self._books.by_reference.get(reference, ()) if reference else ():
+            if sale.cancelled_at is None and sale.lines == back:
+                self._call_off(sale, self.clock(), by="client", returns=True)
+                return True
+        return False
 
     def _due(self, change: Change) -> tuple[int, int]:
         there = self._on_hand[change.index]

@@ -85,6 +85,7 @@ def test_tokens_come_from_the_login_and_live_for_a_while():
         assert status_with(client, token) == 200
         clock.now += 60
         assert status_with(client, token) == 401
+        assert chaos.chaos()["acted"] == {"tokens": 2}
         chaos.set(tokens=None)
         assert client.raw("GET", "/stock")[0] == status_with(client, token) == 200
 

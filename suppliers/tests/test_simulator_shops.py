@@ -76,6 +76,18 @@ def test_shopify_adjusts_once_for_a_key_and_only_from_what_was_expected(shopify)
     assert shopify.chaos.audit()["duplicates"] == {}
 
 
+def test_shopify_shows_levels_by_alias_and_takes_a_sale_back(shopify):
+    level = 'l{0}: inventoryLevel(locationId: "gid://shopify/Location/{1}") {{ quantities {{ name quantity }} }}'
+    fields = " ".join(level.format(*pair) for pair in ((0, 1), (1, 77)))
+    [item] = shopify(f"query($ids: [ID!]!) {{ nodes(ids: $ids) {{ {fields} }} }}", ids=[gid(1)])["data"]["nodes"]
+    assert (item["l0"]["quantities"][0]["quantity"], item["l1"]) == (10, None)
+    assert adjust(shopify, "sale", -3) == []
+    given = {"changes": [{"inventoryItemId": gid(1), "delta": 3}], "referenceDocumentUri": "order://sale"}
+    assert shopify(ADJUST, input=given, key="back")["data"]["inventoryAdjustQuantities"]["userErrors"] == []
+    assert shopify.chaos.audit()["sales"][0]["cancelled_by"] == "client"
+    assert shopify.chaos.truth(SKU)[SKU]["on_hand"] == 10
+
+
 def test_shopify_demands_a_key_from_2026_04_on(shopify):
     plain = "mutation($input: I!) { inventoryAdjustQuantities(input: $input) { userErrors { code } } }"
     given = {"changes": [{"inventoryItemId": gid(1), "delta": -1}], "referenceDocumentUri": "order://1"}

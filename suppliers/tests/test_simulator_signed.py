@@ -155,7 +155,7 @@ def offer_of(aop, number):
 
 
 def test_1688_lists_offers_and_details_one_by_one(aop):
-    assert aop(f"{POOL}.total")[1]["result"]["result"] == 20
+    assert aop(f"{POOL}.total")[1]["result"]["model"] == 20
     offers = aop(f"{POOL}.pull", offerPoolQueryParam={"pageNo": 2, "pageSize": 15})[1]["result"]["result"]
     assert [offer["offerId"] for offer in offers] == list(range(600_000_000_015, 600_000_000_020))
     [sku] = offer_of(aop, 1)["productSkuInfos"]
@@ -173,7 +173,7 @@ def order_at(aop, reference, *lines):
 def test_1688_takes_shows_and_cancels_an_order(aop):
     number = order_at(aop, "ref-1", (1, 4))[1]["result"]["orderId"]
     shown = aop(f"{TRADE}.trade.get.buyerView", orderId=number)[1]["result"]
-    assert (shown["baseInfo"]["outOrderId"], shown["productItems"][0]["quantity"]) == ("ref-1", 4.0)
+    assert (shown["baseInfo"]["buyerFeedback"], shown["productItems"][0]["quantity"]) == ("ref-1", 4.0)
     [listed] = aop(f"{TRADE}.trade.getBuyerOrderList", outOrderId="ref-1")[1]["result"]
     assert listed == shown
     assert aop(f"{TRADE}.trade.cancel", tradeID=number)[1] == {"success": True}

@@ -3,7 +3,8 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
+from email.utils import formatdate
 from typing import Any
 
 from suppliers.simulator.draws import draw
@@ -165,6 +166,8 @@ class Clock(RowFault, Spoiler):
         return [{**row, "updated_at": STAMPS[self.one_of(self.formats, call)](at)}]
 
     def after(self, call: Call, reply: Reply) -> Reply:
-        moment = datetime.fromtimestamp(call.now + self.wrong_by(call.uptime), UTC)
-        reply.headers["Date"] = moment.strftime("%a, %d %b %Y %H:%M:%S GMT")
+        return self.dated(reply, call.now, call.uptime)
+
+    def dated(self, reply: Reply, now: float, uptime: float) -> Reply:
+        reply.headers["Date"] = formatdate(now + self.wrong_by(uptime), usegmt=True)
         return reply

@@ -15,7 +15,7 @@ from suppliers.simulator.asks import Ask, Told, bad, lines_of, reference_of
 from suppliers.simulator.ledger import Ledger
 from suppliers.simulator.messages import Problem, Reply, Request, json_reply
 
-from .base import NOWHERE, identity, words
+from .base import identity, nowhere, words
 from .platforms import FIRST_ITEM, FIRST_SKU, Asked, Sheet, json_of, parameters_of
 
 MAX_PAGE = 50
@@ -43,7 +43,7 @@ class AopDialect:
         protocol, _, rest = path.partition("/1/")
         name = ":".join(rest.split("/")[:2])
         if request.method != "POST" or protocol != "param2" or name not in METHODS:
-            raise NOWHERE
+            raise nowhere()
         ask = METHODS[name][0](Asked(parameters_of(request), ledger))
         return replace(ask, form=name)
 
@@ -143,7 +143,7 @@ def _offers(sheet: Sheet) -> dict[str, Any]:
 
 
 def _count(sheet: Sheet) -> dict[str, Any]:
-    return {"result": {"success": True, "code": "200", "result": sheet.total}}
+    return {"result": {"success": True, "code": "200", "model": sheet.total}}
 
 
 def _offer(sheet: Sheet) -> dict[str, Any]:
@@ -207,7 +207,8 @@ def _trade(order: Mapping[str, Any], ledger: Ledger) -> dict[str, Any]:
         for line in order["lines"]
     ]
     base = {"id": int(_number_of(order)), "idOfStr": _number_of(order), "status": STATES[order["status"]]}
-    return {"baseInfo": {**base, "outOrderId": order["ref"]}, "productItems": items}
+    # The platform shows the buyer's message again; whoever orders writes the reference into it.
+    return {"baseInfo": {**base, "buyerFeedback": order["ref"]}, "productItems": items}
 
 
 def _shown(sheet: Sheet) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from suppliers.simulator.ledger import Ledger
 from suppliers.simulator.messages import Problem, Reply, Request
 
 DEFAULT_SIZE, MAX_SIZE, MAX_DIGITS = 100, 1_000, 12
-NOWHERE = Problem(404, "NOT_FOUND", "There is nothing at this path.")
 Query = Mapping[str, str]
 
 
@@ -27,6 +26,11 @@ class Dialect(Protocol):
     def answer(self, ask: Ask, told: Told, ledger: Ledger) -> Reply: ...
 
     def problem(self, problem: Problem) -> Reply: ...
+
+
+def nowhere() -> Problem:
+    """Made anew each time: an exception that is raised again keeps what it was raised through before."""
+    return Problem(404, "NOT_FOUND", "There is nothing at this path.")
 
 
 def number(query: Query, name: str, default: int, least: int) -> int:

@@ -18,7 +18,7 @@ from suppliers.simulator.asks import Ask, Told, bad
 from suppliers.simulator.ledger import Ledger
 from suppliers.simulator.messages import Problem, Reply, Request
 
-from .base import NOWHERE
+from .base import nowhere
 from .platforms import basic_password
 
 ENCODINGS = ("utf-8", "utf-8-sig", "gb18030", "utf-16")
@@ -35,7 +35,7 @@ class FileDialect:
     def understand(self, request: Request, ledger: Ledger) -> Ask:
         name, _, kind = request.path.strip("/").partition(".")
         if request.method != "GET" or name != "stock" or kind not in TYPES:
-            raise NOWHERE
+            raise nowhere()
         encoding, separator = request.query.get("encoding", "utf-8"), request.query.get("separator", ",")
         if encoding not in ENCODINGS or len(separator) != 1:
             raise bad(f"encoding is one of {', '.join(ENCODINGS)}, separator one character")

@@ -11,7 +11,7 @@ from suppliers.simulator.asks import Ask, Told, bad, lines_of, reference_of
 from suppliers.simulator.ledger import Ledger
 from suppliers.simulator.messages import Problem, Reply, Request, json_reply
 
-from .base import DEFAULT_SIZE, MAX_SIZE, NOWHERE, at_cursor, cursor, rows_named
+from .base import DEFAULT_SIZE, MAX_SIZE, at_cursor, cursor, nowhere, rows_named
 from .gql import Operation
 
 FIELDS = ("stockRows", "stock", "placeOrder", "orders", "cancelOrder", "logIn")
@@ -24,7 +24,7 @@ class GraphqlDialect:
 
     def understand(self, request: Request, ledger: Ledger) -> Ask:
         if (request.method, request.path) != ("POST", "/graphql"):
-            raise NOWHERE
+            raise nowhere()
         operation = Operation(request, FIELDS)
         match operation.field:
             case "stock":

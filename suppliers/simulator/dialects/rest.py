@@ -13,7 +13,7 @@ from suppliers.simulator.asks import Ask, Told, lines_of, parse_object, referenc
 from suppliers.simulator.ledger import Ledger
 from suppliers.simulator.messages import Problem, Reply, Request, json_reply
 
-from .base import DEFAULT_SIZE, MAX_SIZE, NOWHERE, Query, at_cursor, cursor, identity, number, rows_named, words
+from .base import DEFAULT_SIZE, MAX_SIZE, Query, at_cursor, cursor, identity, nowhere, number, rows_named, words
 
 Start = tuple[int, int, float | None]  # first row, size, when the cursor was given out
 
@@ -46,7 +46,7 @@ class RestDialect:
                 return Ask("cancel", order_ids, order_ids=words(order_ids))
             case "POST", ["token"]:
                 return Ask("login", "token")
-        raise NOWHERE
+        raise nowhere()
 
     def answer(self, ask: Ask, told: Told, ledger: Ledger) -> Reply:  # noqa: ARG002
         match ask.endpoint:

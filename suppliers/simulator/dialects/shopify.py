@@ -5,6 +5,7 @@ versions from 2026-04 on demand.  A bulk operation is complete at once; its JSON
 """
 
 import re
+import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,8 +16,9 @@ from suppliers.simulator.asks import Ask, Told, bad
 from suppliers.simulator.ledger import Change, Ledger
 from suppliers.simulator.messages import Problem, Reply, Request, json_reply
 from suppliers.simulator.sales import STALE
+from suppliers.simulator.stock import stamp
 
-from .base import DEFAULT_SIZE, NOWHERE, at_cursor, cursor, rows_named
+from .base import DEFAULT_SIZE, at_cursor, cursor, nowhere, rows_named
 from .gql import Operation
 from .platforms import FIRST_SKU, Sheet, row_of
 
@@ -27,6 +29,7 @@ LOCATION = "gid://shopify/Location/"
 FIELDS = (
     "inventoryItems",
     "nodes",
+    "node",
     "inventoryAdjustQuantities",
     "inventorySetQuantities",
     "bulkOperationRunQuery",
@@ -46,7 +49,7 @@ class ShopifyDialect:
             return Ask("list", "bulk", 0, len(ledger.items), form="jsonl")
         found = re.fullmatch(r"/admin/api/(\d{4}-\d{2})/graphql\.json", request.path)
         if request.method != "POST" or not found:
-            raise NOWHERE
+            raise nowhere()
         operation = Operation(request, FIELDS)
         match operation.field:
             case "inventoryItems":
@@ -54,8 +57,8 @@ class ShopifyDialect:
             case "nodes":
                 ids = operation.argument("ids", [])
                 rows = [index for gid in ids if (index := _row(ledger, gid)) is not None]
-                return Ask("fetch", f"{ids}", indexes=rows, form=("nodes", ids))
-            case "bulkOperationRunQuery" | "currentBulkOperation":
+                return Ask("fetch", f"{ids}", indexes=rows, form=("nodes", ids), query=_aliases(operation))
+            case "bulkOperationRunQuery" | "currentBulkOperation" | "node":
                 return Ask("fetch", operation.field, form=(operation.field, request.headers.get("host", "")))
         return _changes(operation, ledger, found[1])
 
@@ -86,10 +89,19 @@ def _items(operation: Operation, ledger: Ledger) -> Ask:
     wanted = re.findall(r"sku:\s*['\"]?([^'\"\s)]+)", str(operation.argument("query") or ""))
     if wanted:
         indexes = rows_named(ledger, wanted, [])
-        return Ask("fetch", f"{wanted}", indexes=indexes, form=("inventoryItems", ()))
+        return Ask("fetch", f"{wanted}", indexes=indexes, form=("inventoryItems", ()), query=_aliases(operation))
     start, issued_at = at_cursor(operation.argument("after") or "c0")
     size = min(operation.number("first", DEFAULT_SIZE), MAX_FIRST)
-    return Ask("list", f"{start} {size}", start, size, issued_at, form=("inventoryItems", ()))
+    return Ask(
+        "list", f"{start} {size}", start, size, issued_at, form=("inventoryItems", ()), query=_aliases(operation)
+    )
+
+
+def _aliases(operation: Operation) -> dict[str, str]:
+    """Alias → number of the location, where a query asks for levels one by one."""
+    return dict(
+        re.findall(r"(\w+)\s*:\s*inventoryLevel\(locationId:\s*\"gid://shopify/Location/(\d+)\"", operation.text)
+    )
 
 
 def _row(ledger: Ledger, gid: Any) -> int | None:
@@ -133,16 +145,16 @@ def _data(sheet: Sheet) -> Any:
     field, extra = sheet.ask.form
     match field:
         case "inventoryItems":
-            nodes = [_item(row, index) for row, index in sheet.numbered]
+            nodes = [_item(row, index, sheet.ask.query) for row, index in sheet.numbered]
             return {"nodes": nodes, "edges": [{"node": node} for node in nodes], "pageInfo": _page_info(sheet)}
         case "nodes":
-            by_id = {f"{ITEM}{FIRST_SKU + index}": _item(row, index) for row, index in sheet.numbered}
+            by_id = {f"{ITEM}{FIRST_SKU + index}": _item(row, index, sheet.ask.query) for row, index in sheet.numbered}
             return [by_id.get(str(gid)) for gid in extra]
         case "bulkOperationRunQuery":
             return {"bulkOperation": {"id": "gid://shopify/BulkOperation/1", "status": "CREATED"}, "userErrors": []}
-        case "currentBulkOperation":
-            url = f"http://{extra}/bulk/all.jsonl"
-            return {"id": "gid://shopify/BulkOperation/1", "status": "COMPLETED", "errorCode": None, "url": url}
+        case "currentBulkOperation" | "node":
+            operation = {"id": "gid://shopify/BulkOperation/1", "status": "COMPLETED", "errorCode": None}
+            return {**operation, "createdAt": stamp(sheet.told.now), "url": f"http://{extra}/bulk/all.jsonl"}
     return _adjusted(sheet)
 
 
@@ -152,17 +164,24 @@ def _page_info(sheet: Sheet) -> Mapping[str, Any]:
     return {"hasNextPage": more, "endCursor": cursor(window.stop, sheet.told.now) if window and more else None}
 
 
-def _item(row: Mapping[str, Any], index: int) -> dict[str, Any]:
+def _item(row: Mapping[str, Any], index: int, aliases: Mapping[str, str] | None = None) -> dict[str, Any]:
     tracked = bool(row.get("tracked", True))
     item = {"id": f"{ITEM}{FIRST_SKU + index}", "sku": row["sku"], "tracked": tracked, "updatedAt": row["updated_at"]}
-    return {**item, "inventoryLevels": {"nodes": [_level(row, index)]}}
+    level, at = _level(row, index), location_number(row["location"])
+    asked = {alias: level if number == at else None for alias, number in (aliases or {}).items()}
+    return {**item, "inventoryLevels": {"nodes": [level]}, **asked}
+
+
+def location_number(name: str) -> str:
+    """Locations have numbers there; the first one is 1."""
+    return "1" if name == "main" else str(zlib.crc32(name.encode()))
 
 
 def _level(row: Mapping[str, Any], index: int) -> dict[str, Any]:
     units, at = row.get("available"), row["updated_at"]
     quantities = [{"name": name, "quantity": units, "updatedAt": at} for name in ("available", "on_hand")]
     others = [{"name": name, "quantity": 0, "updatedAt": at} for name in ("committed", "incoming", "reserved")]
-    location = {"id": f"{LOCATION}{row['location']}", "name": row["location"]}
+    location = {"id": f"{LOCATION}{location_number(row['location'])}", "name": row["location"]}
     shown = quantities + others if "available" in row else others
     return {"id": f"{LEVEL}{FIRST_SKU + index}", "location": location, "updatedAt": at, "quantities": shown}
 

@@ -23,7 +23,6 @@ MAX_PAGE = 200
 STAMP = "%Y-%m-%d %H:%M:%S"
 # What every request has; two that differ in nothing else are the same.
 COMMON = {"timestamp", "sign", "app_key", "session", "v", "sign_method", "format", "partner_id", "simplify"}
-NO_ITEM = Problem(404, "ITEM_NOT_EXIST", "Remote service error")
 
 
 class TopDialect:
@@ -94,14 +93,18 @@ def _by_code(asked: Asked) -> Ask:
 def _one_item(asked: Asked) -> Ask:
     indexes = asked.rows([asked.get("num_iid")])
     if not indexes:
-        raise NO_ITEM
+        raise _no_item()
     return _fetch(asked, indexes)
+
+
+def _no_item() -> Problem:
+    return Problem(404, "ITEM_NOT_EXIST", "Remote service error")
 
 
 def _update(asked: Asked) -> Ask:
     indexes, quantity = asked.rows([asked.get("num_iid")]), asked.get("quantity")
     if not indexes:
-        raise NO_ITEM
+        raise _no_item()
     if not quantity.removeprefix("-").isdecimal():
         raise bad("quantity is a whole number")
     options = json_of(asked.get("options") or "{}", "options")

@@ -14,7 +14,7 @@ from suppliers.simulator.asks import Ask, Told, bad, lines_of, parse_object, ref
 from suppliers.simulator.ledger import Change, Ledger
 from suppliers.simulator.messages import Problem, Reply, Request, json_reply
 
-from .base import NOWHERE, identity, number, rows_named, words
+from .base import identity, nowhere, number, rows_named, words
 from .platforms import Sheet, basic_password, row_of
 
 ROOT = "/wp-json/wc/v3"
@@ -29,11 +29,13 @@ class WooDialect:
 
     def understand(self, request: Request, ledger: Ledger) -> Ask:
         if not request.path.startswith(ROOT):
-            raise NOWHERE
+            raise nowhere()
         kind, *rest = request.path.removeprefix(ROOT).strip("/").split("/")
         if kind == "products":
             return _of_products(request, rest, ledger)
-        return _of_orders(request, rest, ledger) if kind == "orders" else _nowhere()
+        if kind == "orders":
+            return _of_orders(request, rest, ledger)
+        raise nowhere()
 
     def answer(self, ask: Ask, told: Told, ledger: Ledger) -> Reply:
         sheet = Sheet(ask, told, ledger)
@@ -57,10 +59,6 @@ class WooDialect:
 
 
 # --- What is asked ------------------------------------------------------------------------------------------
-def _nowhere() -> Ask:
-    raise NOWHERE
-
-
 def _of_products(request: Request, path: list[str], ledger: Ledger) -> Ask:
     match request.method, path:
         case "GET", []:
@@ -73,7 +71,7 @@ def _of_products(request: Request, path: list[str], ledger: Ledger) -> Ask:
             return _set(request, ledger, product, FIRST_PRODUCT)
         case (("PUT" | "POST"), [_, "variations", variation]):
             return _set(request, ledger, variation, FIRST_VARIATION)
-    return _nowhere()
+    raise nowhere()
 
 
 def _of_orders(request: Request, path: list[str], ledger: Ledger) -> Ask:
@@ -87,7 +85,7 @@ def _of_orders(request: Request, path: list[str], ledger: Ledger) -> Ask:
             return Ask("readback", order, order_ids=[_order_id(order)], form="order")
         case "PUT", [order] if parse_object(request.body).get("status") == "cancelled":
             return Ask("cancel", order, order_ids=[_order_id(order)], form="order")
-    return _nowhere()
+    raise nowhere()
 
 
 def _products(request: Request, ledger: Ledger) -> Ask:
