@@ -130,9 +130,9 @@ def test_one_order_written_off_by_two_workers_at_once_leaves_the_level_once(make
     assert differences() == []
 
 
-def wait_until_somebody_waits() -> None:
+def wait_until_somebody_waits(seconds: float = 2) -> None:
     """Until another session has asked for a lock that we hold."""
-    deadline = time.monotonic() + 2
+    deadline = time.monotonic() + seconds
     with connection.cursor() as cursor:
         while time.monotonic() < deadline:
             cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
