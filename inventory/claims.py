@@ -221,8 +221,11 @@ def conclude(claimed: Claim, result: ConfirmResult, effect_ids: Sequence[int] = 
         codes += settlement.lose(verdict.lost, detail=result.detail, origin=ORIGIN)
         _resolve(claimed, f"upstream answered: {result.outcome}")
         _confirm(claimed, verdict.confirmed, result)
-        discrepancies.report([_refusal(claimed, level_id, result) for level_id in _unfilled(claimed, verdict, result)])
-        if verdict.refused or verdict.lost:
+        unfilled = _unfilled(claimed, verdict, result)
+        discrepancies.report([_refusal(claimed, level_id, result) for level_id in unfilled])
+        if unfilled:
+            # What upstream refuses it does not have: the number that we believed is read again.
+            effects.record([Due(Effect.Kind.SYNC, str(level_id), claimed.supplier.pk) for level_id in unfilled])
             codes += resourcing.see_to(claimed.order, ORIGIN)
         effects.close(effect_ids)
     availability.invalidate(codes)

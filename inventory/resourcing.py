@@ -238,7 +238,8 @@ def _tell(reference: str, parts: Sequence[_Part], plan: _Plan) -> None:
     seen_to.labels("moved").inc(plan.moved)
     seen_to.labels("given_up").inc(plan.given_up)
     if plan.left:
-        log.info("lost_units", reference=reference, became=resolution, at_risk=sum(plan.left.values()))
+        left = sum(plan.left.values())
+        log.info("lost_units", reference=reference, moved=plan.moved, given_up=plan.given_up, at_risk=left)
 
 
 def _resolution(plan: _Plan) -> str:

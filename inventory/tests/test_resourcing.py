@@ -270,6 +270,22 @@ def test_backorders_are_served_first_come_first_served(tea, first, second):
     assert [part[3] for part in (parts("order-1")[0], parts("order-2")[0])] == [0, 1]
 
 
+@pytest.mark.parametrize("state", ["confirmed", "settled"])
+def test_what_a_supplier_calls_off_later_moves_too(tea, first, state):
+    place("order-1", {"TEA": 3})
+    answer(first, "order-1", Outcome.ACCEPTED)
+    if state == "settled":
+        Allocation.objects.update(confirmed_at="2020-01-01T00:00:00Z")
+        restock(first, 7)
+    taken = claims.find(first, "order-1", [state])
+    assert taken
+    for _ in range(2):
+        claims.conclude(taken, ConfirmResult(Outcome.LOST, detail="called off"))
+    assert parts("order-1") == [("first", "lost", 3, 0), ("second", "committed", 3, 0)]
+    found = Discrepancy.objects.filter(kind="lost").earliest("id")
+    assert (found.state, found.resolution) == ("resolved", "3 TEA moved to second")
+
+
 def test_a_cancelled_order_moves_nowhere(tea, first):
     place("order-1", {"TEA": 3})
     claimed = claims.claim(first, "order-1", lease_seconds=60)

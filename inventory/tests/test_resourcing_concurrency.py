@@ -14,6 +14,7 @@ from django.db import connection, transaction
 from django.db.models import F, Sum
 
 from inventory import claims, resourcing, settlement, sourcing, stock
+from inventory.asked import Claim
 from inventory.ledger import Origin
 from inventory.models import Allocation, Discrepancy, Effect, Offer, Sku, StockLevel
 from inventory.settlement import Reading
@@ -38,7 +39,7 @@ def conserved(db: None) -> Iterator[None]:
 
 
 @pytest.fixture
-def refused(make_supplier, make_sku, make_level) -> claims.Claim:
+def refused(make_supplier, make_sku, make_level) -> Claim:
     """An order for 3 units on its way to the first supplier, which has 10; the second has 4."""
     sku = make_sku("TEA")
     for slug, units in (("first", 10), ("second", 4)):
@@ -64,7 +65,7 @@ def at_once(first: Callable[[], object], second: Callable[[], object]) -> None:
     thread.join()
 
 
-def refuse(claimed: claims.Claim) -> None:
+def refuse(claimed: Claim) -> None:
     """What a worker does with the answer, in the caller's transaction."""
     resourcing.lock(claimed.order)
     settlement.reject(claimed.ids, detail="sold out", origin=ORIGIN)
