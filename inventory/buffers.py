@@ -11,7 +11,7 @@ limit over readings that were compared with a later one: distribution-free, so f
 small buffer, and nothing is assumed about how a supplier errs.  Orders that upstream refused are a second witness,
 which sees what readings cannot (a number that never falls): a buffer at which the lower limit of their share exceeds
 the target is ruled out.  Where readings are too few for the target, the cold-start buffer stands, or more if more was
-overstated.
+overstated; not what it would take to refuse so many orders that the target is met by knowing little.
 
 Evidence decays by half each half-life.  Weights count like fractions of observations; as they are at most 1, their sum
 never exceeds Kish's effective sample size, and the limits err to the careful side.
@@ -48,7 +48,7 @@ class Promise:
     """An order's allocation, once upstream answered.
 
     at: when it was promised.  slack: reported − allocated, right after it; in the ledger reported_after −
-    allocated_after.  buffer: in force then.  refused: units that upstream did not have.
+    allocated_after.  buffer: in force then.  refused: units that upstream did not have.  times: so many alike.
     """
 
     at: datetime
@@ -56,15 +56,22 @@ class Promise:
     slack: int
     buffer: int = 0
     refused: int = 0
+    times: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Two consecutive readings of a level.  overstated: units by which the earlier proved too high."""
+    """Two consecutive readings of a level.
+
+    overstated: units by which the earlier proved too high.  times: so many alike.  weight: of each, above 0 and at
+    most 1, where goods that are hardly bought would outweigh those that are by being read as often.
+    """
 
     at: datetime
     sku: str
     overstated: int
+    times: int = 1
+    weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,20 +166,22 @@ class _Evidence:
 
     def promised(self, promise: Promise, weight: float) -> None:
         self._saw(promise.at)
-        self.seen_orders += 1
+        weight *= promise.times
+        self.seen_orders += promise.times
         self.orders += weight
         self.asked[promise.slack] += weight
         if promise.slack < promise.buffer + EDGE:
             for slack in range(promise.buffer):
                 self.asked[slack] += weight / EDGE
         if promise.refused:
-            self.seen_refusals += 1
+            self.seen_refusals += promise.times
             # Refused as a whole, it may have overstated by less: what would have been refused for certain counts.
             self.refused[promise.slack + promise.refused] += weight
 
     def compared(self, comparison: Comparison, weight: float) -> None:
         self._saw(comparison.at)
-        self.seen_readings += 1
+        weight *= comparison.times * comparison.weight
+        self.seen_readings += comparison.times
         self.readings += weight
         if comparison.overstated > 0:
             self.errors[comparison.overstated] += weight
@@ -243,12 +252,14 @@ def _learned(evidence: _Evidence, goal: Goal) -> Learned:
     if exceeds(beyond, evidence.readings, goal.target, goal.confidence):
         return _guess(evidence, goal)
     limits = _limits(insurable, goal)
-    for buffer in range(goal.at_least, goal.at_most + 1):
+    guess = _guess(evidence, goal)
+    known = upper_limit(0, insurable.readings, goal.confidence) <= goal.target
+    for buffer in range(goal.at_least, (goal.at_most if known else guess.buffer) + 1):
         if _risk(insurable, limits, buffer) <= goal.target and not _ruled_out(insurable, buffer, goal):
             why = f"enough for {_percent(goal.target)}"
             why += f", but for errors above {goal.at_most}" if beyond else ""
             return Learned(buffer, _reason(evidence, goal, why, buffer), proven=not beyond)
-    return _guess(evidence, goal)
+    return guess
 
 
 def _limits(evidence: _Evidence, goal: Goal) -> list[float]:

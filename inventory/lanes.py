@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from inventory import alerts, availability, effects, policy, reconciliation, snapshots
+from inventory import alerts, availability, effects, learning, policy, reconciliation, snapshots
 from inventory.models import Effect
 
 # Workers that one lane may occupy: orders ring faster than a slow supplier answers, and others need workers too.
@@ -44,4 +44,5 @@ _OF_SUPPLIER: dict[Effect.Kind, Callable[[int], int]] = {
     Effect.Kind.CANCEL: reconciliation.cancel_due,
     Effect.Kind.FOLLOW: reconciliation.follow_due,
     Effect.Kind.RETRUST: policy.retrust_due,
+    Effect.Kind.LEARN: learning.learn_due,
 }

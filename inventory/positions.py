@@ -167,7 +167,7 @@ LEFT JOIN LATERAL (
     FROM inventory_salesevent event
     WHERE event.switched_on AND event.ends_at > statement_timestamp() AND {OF_EVENT}
 ) caution ON true
-{terms.JOINS}
+{terms.OWN}
 """
 
 _SELECT = f"""

@@ -3,7 +3,19 @@
 import structlog
 from celery import shared_task
 
-from inventory import alerts, deadlines, effects, events, holds, lanes, reconciliation, resourcing, snapshots, wanted
+from inventory import (
+    alerts,
+    deadlines,
+    effects,
+    events,
+    holds,
+    lanes,
+    learning,
+    reconciliation,
+    resourcing,
+    snapshots,
+    wanted,
+)
 from inventory.models import Effect
 
 log = structlog.get_logger(__name__)
@@ -65,6 +77,11 @@ def expire_holds() -> None:
 @shared_task(soft_time_limit=50, time_limit=60, expires=MESSAGE_SECONDS)
 def retry_waiting_orders() -> None:
     resourcing.retry_waiting()
+
+
+@shared_task(soft_time_limit=10, time_limit=20)
+def learn_buffers() -> None:
+    learning.ask_where_due()
 
 
 @shared_task(soft_time_limit=50, time_limit=60)

@@ -10,15 +10,27 @@ from inventory.lots import Lots
 from inventory.models import StockLevel
 
 # A level's own terms, of a person, go before its supplier's and before what upstream says of its lots.
-JOINS = "LEFT JOIN inventory_levelpolicy own ON own.level_id = level.id"
+OWN = "LEFT JOIN inventory_levelpolicy own ON own.level_id = level.id"
+# What was learned of the level alone goes before what was learned of its supplier.
+JOINS = f"""
+{OWN}
+LEFT JOIN inventory_learnedbuffer learned
+       ON learned.supplier_id = supplier.id AND learned.level_id IS NULL AND learned.until IS NULL
+LEFT JOIN inventory_learnedbuffer alone
+       ON alone.supplier_id = supplier.id AND alone.level_id = level.id AND alone.until IS NULL
+"""
+FIXED = "COALESCE(own.buffer, supplier.buffer)"
+LEARNED = "COALESCE(own.buffer, alone.buffer, learned.buffer, supplier.buffer_cold_start)"
 LOTS = "COALESCE(own.lot, level.lot, 1), COALESCE(own.min_order, level.min_order, 1)"
 # What `policy` makes a policy of: columns of whoever selects from levels, their suppliers and the JOINS.
 COLUMNS = f"""
-COALESCE(own.buffer, supplier.buffer), supplier.stale_after_seconds, supplier.expire_after_seconds, supplier.stale_cap,
+CASE WHEN supplier.buffer_is_learned THEN {LEARNED} ELSE {FIXED} END,
+supplier.stale_after_seconds, supplier.expire_after_seconds, supplier.stale_cap,
 COALESCE(own.haircut, supplier.haircut), COALESCE(own.sentinel_at, supplier.sentinel_at),
 COALESCE(own.sentinel_cap, supplier.sentinel_cap), supplier.jump_ratio, supplier.jump_units, supplier.hard_jump_ratio,
 {LOTS}
 """
+WIDTH = 12  # of COLUMNS
 
 _OF_SUPPLIER = f"""
 SELECT {COLUMNS} FROM suppliers_supplier supplier LEFT JOIN inventory_stocklevel level ON false

@@ -38,9 +38,11 @@ app.conf.beat_schedule = {
     "note-events": {"task": "inventory.tasks.note_events", "schedule": 2.0},
     # Units come to an order that waits for them at most this long after they came to a level.
     "retry-waiting-orders": {"task": "inventory.tasks.retry_waiting_orders", "schedule": 10.0},
+    # Buffers are learned anew at most this long after an hour has passed.
+    "learn-buffers": {"task": "inventory.tasks.learn_buffers", "schedule": 60.0},
     # Done effects are kept for a week as evidence, then deleted.
     "purge-effects": {"task": "inventory.tasks.purge_effects", "schedule": 3600.0},
-    # Ended runs are kept for a week, and of each supplier the last full one for good.
+    # Ended runs are kept for a week, applied full ones for four, and of each supplier the last full one for good.
     "purge-snapshots": {"task": "inventory.tasks.purge_snapshots", "schedule": 3600.0},
     # Pushes are kept for a week as evidence, then deleted.
     "purge-pushes": {"task": "inventory.tasks.purge_pushes", "schedule": 3600.0},

@@ -60,6 +60,7 @@ UNFOLD: dict[str, Any] = {
                     page("SKUs", "sell", "inventory", "sku"),
                     page("Stock levels", "inventory_2", "inventory", "stocklevel"),
                     page("Level policies", "tune", "inventory", "levelpolicy"),
+                    page("Learned buffers", "school", "inventory", "learnedbuffer"),
                     page("Offers", "link", "inventory", "offer"),
                     page("Snapshots", "photo_camera", "inventory", "snapshot"),
                     page("Sales events", "local_fire_department", "inventory", "salesevent"),

@@ -13,7 +13,7 @@ EVERYTHING = {
     "suppliers": ("supplier", "switchboard"),
     "storefronts": ("storefront",),
     "inventory": (
-        *("sku", "offer", "stocklevel", "levelpolicy", "allocation", "stockmovement"),
+        *("sku", "offer", "stocklevel", "levelpolicy", "learnedbuffer", "allocation", "stockmovement"),
         *("snapshot", "discrepancy", "effect", "salesevent", "push", "alert", "alertchannel"),
     ),
     "orders": ("order", "reservation"),

@@ -24,7 +24,9 @@ from suppliers.readings import ProbeReport
 from suppliers.signals import full_snapshot_requested, policy_changed
 
 # What stored sellable numbers depend on; ages and switches are applied when a number is read.
-STORED_POLICY = {"buffer", "haircut", "sentinel_at", "sentinel_cap", "settlement_lag_seconds"}
+STORED_POLICY = {"buffer", "haircut", "sentinel_at", "sentinel_cap", "settlement_lag_seconds"} | {
+    *("buffer_is_learned", "buffer_target", "buffer_cold_start", "buffer_at_least", "buffer_at_most"),
+}
 
 
 def confirmation(title: str, description: str, submit: str) -> dict[str, Any]:
@@ -65,6 +67,16 @@ class SupplierAdmin(HistoryAdmin):
         (
             "Orders in its number",
             {"fields": (("decrements_on", "settlement_lag_seconds", "unsettled_after_seconds"),)},
+        ),
+        (
+            "Learned buffer",
+            {
+                "fields": (
+                    ("buffer_is_learned", "buffer_target"),
+                    ("buffer_cold_start", "buffer_at_least", "buffer_at_most"),
+                ),
+                "description": "What it would be stands below, with its reason, before it is switched on.",
+            },
         ),
         (
             "Snapshots",

@@ -15,6 +15,7 @@ from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 from inventory import operations, terms, trust
+from inventory.admin.learning import learned_reason
 from inventory.admin.pages import ReadOnlyAdmin, Table, TablesAdmin, age, chosen, link, log, origin, span
 from inventory.models import Allocation, LevelPolicy, Offer, Sku, StockLevel
 from suppliers.admin import close_dialog
@@ -112,6 +113,7 @@ class StockLevelAdmin(TablesAdmin, ReadOnlyAdmin):
                     ("reported", "sellable", "allocated", "left"),
                     ("why", "age", "decrements_on", "version"),
                     ("lot", "min_order", "policy"),
+                    ("learned",),
                 )
             },
         ),
@@ -143,7 +145,7 @@ class StockLevelAdmin(TablesAdmin, ReadOnlyAdmin):
         ), False
 
     def get_readonly_fields(self, request: HttpRequest, obj: StockLevel | None = None) -> tuple[str, ...]:
-        return ("left", "why", "age", "policy", *(field.name for field in self.opts.fields))
+        return ("left", "why", "age", "policy", "learned", *(field.name for field in self.opts.fields))
 
     def tables(self, request: HttpRequest, obj: StockLevel) -> list[Table]:
         return [offers_table(obj), allocations_table(obj), movements_table(obj)]
@@ -159,6 +161,10 @@ class StockLevelAdmin(TablesAdmin, ReadOnlyAdmin):
     @display(description="Policy")
     def policy(self, level: StockLevel) -> str:
         return policy_link(level)
+
+    @display(description="Learned buffer")
+    def learned(self, level: StockLevel) -> str:
+        return learned_reason(level) or "not in use"
 
     @display(description="Age", ordering="read_at")
     def age(self, level: StockLevel) -> str:

@@ -5,6 +5,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.decorators import display
 
+from inventory.admin.learning import learned_tables
 from inventory.admin.pages import Table, TablesAdmin, age, label, link, seconds_since
 from inventory.admin.pushes import is_pushing, pushes_table
 from inventory.admin.runs import SNAPSHOT_LABELS, status_of
@@ -21,7 +22,12 @@ class StockedSupplierAdmin(TablesAdmin, SupplierAdmin):
     list_select_related = ("feed",)
 
     def tables(self, request: HttpRequest, obj: Supplier) -> list[Table]:
-        return [catalogue_table(obj), snapshots_table(obj), *([pushes_table(obj)] if is_pushing(obj) else [])]
+        return [
+            catalogue_table(obj),
+            *learned_tables(obj),
+            snapshots_table(obj),
+            *([pushes_table(obj)] if is_pushing(obj) else []),
+        ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Supplier]:
         suppliers: QuerySet[Supplier] = super().get_queryset(request)

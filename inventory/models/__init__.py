@@ -3,6 +3,7 @@
 from inventory.models.alerts import Alert, AlertChannel
 from inventory.models.events import SalesEvent
 from inventory.models.goods import SKU_PATTERN, Feed, LevelPolicy, Offer, Sku, StockLevel, Wanted
+from inventory.models.learning import LearnedBuffer
 from inventory.models.promises import Allocation, StockMovement
 from inventory.models.pushes import Push
 from inventory.models.runs import Discrepancy, Effect, Snapshot
@@ -15,6 +16,7 @@ __all__ = [
     "Discrepancy",
     "Effect",
     "Feed",
+    "LearnedBuffer",
     "LevelPolicy",
     "Offer",
     "Push",

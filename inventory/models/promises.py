@@ -1,6 +1,7 @@
 """Units promised, and the ledger of every change."""
 
 import pgtrigger
+from django.contrib.postgres.indexes import BrinIndex
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import F, Q
@@ -144,6 +145,8 @@ class StockMovement(models.Model):
                 name="movement_no_oversell_by_move",
             ),
         ]
+        # Rows lie in the order of time, so a page of this index stands for a hundred of the table: it costs no insert.
+        indexes = [BrinIndex(fields=["at"], autosummarize=True, name="movement_at")]
         triggers = [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
 
     def __str__(self) -> str:

@@ -126,6 +126,7 @@ class Effect(models.Model):
         FOLLOW = "follow"  # target: a reference; ask until the supplier's number has taken the order in
         ALERT = "alert"  # target: an alert's id; deliver it
         RETRUST = "retrust"  # target: "" or a level's id; a policy was edited, the stored numbers follow
+        LEARN = "learn"  # target: nothing more; the supplier's buffers are due to be learned anew
 
     kind = models.CharField(max_length=12, choices=Kind)
     supplier = models.ForeignKey(Supplier, on_delete=models.CASCADE, null=True, related_name="effects")

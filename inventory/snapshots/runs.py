@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 from django.db import IntegrityError, connection, transaction
 
+from inventory import experience
 from inventory.models import Snapshot
 from inventory.snapshots import staging
 from inventory.snapshots.staging import START, Key
@@ -109,8 +110,10 @@ WHERE id = %s AND status = 'running' AND lease_until = %s
 _HAND_OVER = """
 UPDATE inventory_snapshot SET lease_until = clock_timestamp() WHERE id = %s AND status = 'running' AND lease_until = %s
 """
-_PURGE = """
+# That a snapshot showed a number unchanged is written nowhere else: buffers are learned from it.
+_PURGE = f"""
 DELETE FROM inventory_snapshot old WHERE finished_at < now() - %s * interval '1 day'
+    AND NOT (kind = 'full' AND status = 'applied' AND finished_at > now() - {experience.DAYS} * interval '1 day')
     AND (kind <> 'full' OR EXISTS (SELECT 1 FROM inventory_snapshot newer WHERE newer.supplier_id = old.supplier_id
                                    AND newer.kind = 'full' AND newer.id > old.id))
 """
@@ -260,7 +263,7 @@ def hand_over(run: Run) -> None:
 
 
 def purge(*, keep_days: int = 7) -> int:
-    """Delete ended runs older than the kept days, but of each supplier the last full one; how many went."""
+    """Delete ended runs older than the kept days, but of each supplier the last full one, and those learned from."""
     with connection.cursor() as cursor:
         cursor.execute(_PURGE_STAGING, [keep_days])
         cursor.execute(_PURGE, [keep_days])

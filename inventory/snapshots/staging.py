@@ -84,12 +84,18 @@ _DESCRIBED = """
 ((level.code, level.lot, level.min_order, level.components, level.flags)
  IS DISTINCT FROM (staged.code, staged.lot, staged.min_order, staged.components, staged.flags))
 """
+# Believed as its supplier is.
+_COMMON = """
+NOT EXISTS (SELECT 1 FROM inventory_levelpolicy own WHERE own.level_id = level.id)
+AND NOT EXISTS (SELECT 1 FROM inventory_learnedbuffer alone
+                WHERE alone.supplier_id = level.supplier_id AND alone.level_id = level.id AND alone.until IS NULL)
+"""
 # A reading that is no younger than its supplier's last whole snapshot may be outdated: that takes a second look.
-_IDLE = """
+_IDLE = f"""
 level.allocated = 0 AND level.rejection_cap IS NULL AND level.misses = 0 AND level.quarantined_at IS NULL
 AND staged.read_at >= COALESCE(level.read_at, '-infinity')
 AND staged.read_at >= COALESCE(feed.complete_until, '-infinity')
-AND NOT EXISTS (SELECT 1 FROM inventory_levelpolicy own WHERE own.level_id = level.id)
+AND {_COMMON}
 AND NOT EXISTS (SELECT 1 FROM inventory_discrepancy short
                 WHERE short.kind = 'shortfall' AND short.state = 'open'
                   AND short.supplier_id = level.supplier_id AND short.level_id = level.id)
@@ -140,7 +146,7 @@ WITH stored AS (
         AS new(id, version, sellable_before, reported, sellable, read_at)
     WHERE level.id = new.id AND level.version = new.version AND level.misses = 0 AND level.quarantined_at IS NULL
       AND COALESCE(level.read_at, '-infinity') <= new.read_at
-      AND NOT EXISTS (SELECT 1 FROM inventory_levelpolicy own WHERE own.level_id = level.id)
+      AND {_COMMON}
     RETURNING level.id, level.version, new.sellable_before, level.sellable, level.allocated, level.reported
 )
 {ledger.APPEND_STORED}

@@ -94,6 +94,28 @@ def test_few_readings_prove_nothing_but_their_errors_count():
     assert learn([], compared(7, *[0] * 100), now=NOW).supplier.buffer == 7
 
 
+def test_knowing_little_is_no_reason_to_refuse_most_orders():
+    """With a buffer of 18 only the deepest orders would be left, and those few would meet the target unproven."""
+    goal = Goal(target=0.01)
+    spread = [Promise(NOW - timedelta(days=1), "SKU-0", slack) for slack in range(21) for _ in range(5)]
+    assert learn(spread, compared(*[0] * 190), goal, now=NOW).supplier.buffer == goal.cold_start
+    assert learn(spread, compared(*[0] * 400), goal, now=NOW).supplier.buffer == 0
+
+
+def test_alike_promises_and_readings_may_come_as_one():
+    singly = learn(promised(30, refused=0), compared(*[1] * 4, *[0] * 6_000), now=NOW).supplier
+    at = NOW - timedelta(days=1)
+    counted = [Comparison(at, "SKU-0", 1, times=4), Comparison(at, "SKU-0", 0, times=6_000)]
+    assert learn([Promise(at, "SKU-0", 9, 2, times=30)], counted, now=NOW).supplier == singly
+
+
+def test_a_reading_of_less_weight_proves_less():
+    at = NOW - timedelta(days=1)
+    assert learn([], [Comparison(at, "SKU-0", 0, times=4_000)], now=NOW).supplier.proven
+    assert not learn([], [Comparison(at, "SKU-0", 0, times=4_000, weight=0.5)], now=NOW).supplier.proven
+    assert learn([], [Comparison(at, "SKU-0", 0, times=8_000, weight=0.5)], now=NOW).supplier.proven
+
+
 def test_a_supplier_that_improved_is_forgiven():
     bad = compared(*[5] * 100, *[0] * 900, days=0)
     good = compared(*[0] * 6_000, days=0)

@@ -80,7 +80,7 @@ def without_lag(patch: pytest.MonkeyPatch) -> None:
 
 
 def without_the_decision(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(sourcing, "_shortage", lambda *_: None)
+    patch.setattr(sourcing, "_serve", lambda position, code, quantity, destination: [(position.levels[0], quantity)])
     patch.setattr("inventory.positions.Level.free", lambda level, now: 99)
 
 

@@ -58,6 +58,11 @@ def form_of(**fields: object) -> dict[str, object]:
         "missing_after": 3,
         "mass_zero_share": "0.5",
         "mass_jump_share": "0.5",
+        "on_rejection": "resource",
+        "buffer_target": "0.001",
+        "buffer_cold_start": 2,
+        "buffer_at_least": 0,
+        "buffer_at_most": 20,
         **fields,
     }
     if isinstance(given["config"], dict):
@@ -82,7 +87,7 @@ def act(client, action, supplier):
 def test_a_supplier_is_described_and_its_secrets_are_encrypted(admin_client):
     secrets = json.dumps({"token": SECRET})
     answer = admin_client.post(f"{LIST}add/", form_of(new_credentials=secrets))
-    assert answer.status_code == 302
+    assert answer.status_code == 302, answer.context["adminform"].form.errors
     supplier = Supplier.objects.get()
     assert SECRET.encode() not in bytes(supplier.credentials)
     assert unseal(supplier.credentials) == {"token": SECRET}
@@ -266,6 +271,12 @@ def test_the_switchboard_stops_everything_after_a_question(sign_in):
         ({"mass_zero_share": "1.1"}, "less than or equal to 1"),
         ({"mass_jump_share": "-0.1"}, "greater than or equal to 0"),
         ({"jump_units": -1}, "greater than or equal to 0"),
+        ({"stale_cap": -1}, "greater than or equal to 0"),
+        ({"buffer_target": 0}, "greater than or equal to 0.00001"),
+        ({"buffer_target": 1}, "less than or equal to 0.99999"),
+        ({"buffer_cold_start": -1}, "greater than or equal to 0"),
+        ({"buffer_at_least": -1}, "greater than or equal to 0"),
+        ({"buffer_at_most": 1_001}, "less than or equal to 1000"),
     ],
 )
 def test_a_bad_policy_is_refused_with_what_is_allowed(admin_client, supplier, page, bad, message):
@@ -274,12 +285,35 @@ def test_a_bad_policy_is_refused_with_what_is_allowed(admin_client, supplier, pa
     assert message in "\n".join(answer.context["adminform"].form.errors[field])
 
 
+@pytest.mark.parametrize("bad", [{"buffer_at_least": 3}, {"buffer_at_most": 1}])
+def test_bounds_of_learned_buffers_that_cross_are_refused(admin_client, supplier, page, bad):
+    answer = admin_client.post(page, form_of(**bad))
+    message = "Learned buffers need: at least ≤ at the start ≤ at most ≤ 1,000."
+    assert message in "\n".join(answer.context["adminform"].form.non_field_errors())
+
+
 def test_a_hard_jump_below_a_jump_is_refused(admin_client, supplier, page):
     answer = admin_client.post(page, form_of(jump_ratio=5, hard_jump_ratio=4))
     assert "A hard jump is no smaller than a jump." in "\n".join(answer.context["adminform"].form.non_field_errors())
 
 
-@pytest.mark.parametrize("bad", [{"buffer": -1}, {"haircut": 2}, {"haircut": 0}, {"sentinel_at": 0}, {"jump_ratio": 0}])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"buffer": -1},
+        {"haircut": 2},
+        {"haircut": 0},
+        {"sentinel_at": 0},
+        {"sentinel_cap": -1},
+        {"jump_ratio": 0},
+        {"stale_cap": -1},
+        {"buffer_target": 0},
+        {"buffer_target": 1},
+        {"buffer_cold_start": 21},
+        {"buffer_at_least": 3},
+        {"buffer_at_most": 1_001},
+    ],
+)
 def test_the_database_refuses_a_bad_policy_too(supplier, bad):
     with pytest.raises(IntegrityError), transaction.atomic():
         Supplier.objects.filter(pk=supplier.pk).update(**bad)
