@@ -1,8 +1,12 @@
 """What every adapter brings along."""
 
+import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings as django_settings
 
 from suppliers.adapters import ADAPTERS, kind_of
 from suppliers.adapters.kinds import Kind
@@ -42,3 +46,12 @@ def test_only_who_says_for_how_long_is_idempotent(make_gateway):
         lasting = make_gateway(upstream, confirm={**ORDERS, "idempotent_seconds": 3_600})
     assert (Capability.IDEMPOTENT in plain.capabilities, plain.idempotent_seconds) == (False, 0)
     assert (Capability.IDEMPOTENT in lasting.capabilities, lasting.idempotent_seconds) == (True, 3_600)
+
+
+@pytest.mark.parametrize("name", ["shopify", "top", "aop1688"])
+def test_the_examples_of_the_documentation_are_valid(name: str):
+    text = (Path(django_settings.BASE_DIR) / "docs" / "platforms.md").read_text()
+    section = text.partition(f": `{name}`\n")[2]
+    example = re.search(r"```json\n(.*?)```", section, re.DOTALL)
+    assert example
+    assert ADAPTERS[name].faults(json.loads(example[1])) == []
