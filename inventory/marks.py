@@ -58,6 +58,12 @@ WHERE level.id = allocation.level_id AND level.id = ANY(%(locked)s) AND level.su
   AND (allocation.state = 'committed' OR allocation.state = 'sending' AND allocation.lease_until < clock_timestamp())
 RETURNING allocation.id
 """
+# Settled by what an exclusive supplier's number lost: now somebody says that it was this order.
+_PROVE = """
+UPDATE inventory_allocation allocation SET confirmed_at = clock_timestamp() FROM inventory_stocklevel level
+WHERE level.id = allocation.level_id AND level.supplier_id = %s AND allocation.reference = %s
+  AND allocation.attempt = %s AND allocation.state = 'settled' AND allocation.confirmed_at IS NULL
+"""
 _BY_HAND = """
 UPDATE inventory_allocation allocation SET by_hand = true FROM inventory_stocklevel level
 WHERE level.id = allocation.level_id AND level.supplier_id = %s AND allocation.reference = %s
@@ -86,7 +92,7 @@ def mark(one: Mark) -> bool:
     claimed = claims.find(supplier, one.reference, ["sending"]) if taken_over else None
     marked = _merge(claimed, known if one.said is not Said.ORDERED else None)
     if marked is None:
-        return False
+        return one.said is not Said.LOST and _prove(one)
     claims.conclude(marked, _result(one, marked))
     return True
 
@@ -124,6 +130,12 @@ def _take_over(one: Mark) -> bool:
 def _rows(one: Mark) -> QuerySet[Allocation]:
     reference, attempt = attempts.split(one.reference)
     return Allocation.objects.filter(reference=reference, attempt=attempt, level__supplier=one.supplier_id)
+
+
+def _prove(one: Mark) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(_PROVE, [one.supplier_id, *attempts.split(one.reference)])
+        return bool(cursor.rowcount)
 
 
 def _merge(first: Claim | None, second: Claim | None) -> Claim | None:

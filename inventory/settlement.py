@@ -4,7 +4,8 @@ Note [Settlement]
 A reading may or may not include the orders that we placed.  Storing it as it is would sell their units again;
 subtracting them for ever would count them twice.  So an order stays in `allocated` until a reading that is younger than
 its confirmation by the supplier's settlement lag, a declared bound on the age of upstream's data, and leaves with it.
-What upstream has not confirmed is never in a reading.  The decision per level is `inventory.transitions`.
+What upstream has not confirmed is never in a reading.  The decision per level is `inventory.transitions`,
+and which of our orders a reading includes `inventory.inclusion`.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,12 +15,14 @@ from typing import Any
 
 from django.db import connection
 
-from inventory import arrays, discrepancies, ledger, terms, transitions
+from inventory import arrays, discrepancies, effects, ledger, terms, transitions
 from inventory.caution import Window
+from inventory.effects import Due
+from inventory.inclusion import Promise
 from inventory.ledger import Origin
-from inventory.models import Allocation, StockMovement
+from inventory.models import Allocation, Effect, StockMovement
 from inventory.positions import INHERITS, OF_EVENT, READ_AT
-from inventory.transitions import Confirmed, Numbers, Standing
+from inventory.transitions import Numbers, Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,7 @@ class _Changes:
     reference: str = ""
     levels: list[tuple[Standing, Numbers]] = field(default_factory=list)
     settled: list[int] = field(default_factory=list)
+    observed: dict[int, int] = field(default_factory=dict)
     lost: list[int] = field(default_factory=list)
     detail: str = ""
 
@@ -93,7 +97,7 @@ WHERE level.id = ANY(%s::bigint[])
 ORDER BY level.id
 """
 _SUPPLIERS = f"""
-SELECT id, settlement_lag_seconds, {discrepancies.HARD_JUMPS}
+SELECT id, settlement_lag_seconds, exclusive, replicas, {discrepancies.HARD_JUMPS}
 FROM suppliers_supplier supplier WHERE id IN (SELECT supplier_id FROM inventory_stocklevel WHERE id = ANY(%s::bigint[]))
 """
 # Also of events that have ended since: a reading belongs to the time that it is as new as.
@@ -102,15 +106,23 @@ SELECT level.id, event.starts_at, event.ends_at, event.jump_ratio, event.jump_un
 FROM inventory_salesevent event JOIN inventory_stocklevel level ON {OF_EVENT}
 WHERE event.switched_on AND event.ends_at > %s AND event.starts_at <= now() AND level.id = ANY(%s::bigint[])
 """
-_CONFIRMED = """
-SELECT level_id, id, quantity, confirmed_at FROM inventory_allocation
-WHERE level_id = ANY(%s::bigint[]) AND state = 'confirmed' AND confirmed_at IS NOT NULL ORDER BY id
+_OPEN_UPSTREAM = """
+SELECT level_id, id, quantity, confirmed_at, created_at, observed, state = 'confirmed' FROM inventory_allocation
+WHERE level_id = ANY(%s::bigint[]) AND (state = 'confirmed' OR state = 'committed' AND by_hand) ORDER BY id
+"""
+_UNPROVEN = """
+SELECT level_id, sum(quantity) FROM inventory_allocation
+WHERE level_id = ANY(%s::bigint[]) AND state = 'settled' AND confirmed_at IS NULL GROUP BY level_id
 """
 # The reading and what it settles are one statement: no moment, and no crash, lies between them.
 _STORE = """
 WITH settled AS (
     UPDATE inventory_allocation SET state = 'settled', closed_at = clock_timestamp()
-    WHERE id = ANY(%(settled)s::bigint[]) AND state = 'confirmed'
+    WHERE id = ANY(%(settled)s::bigint[]) AND state IN ('committed', 'confirmed')
+), observed AS (
+    UPDATE inventory_allocation allocation SET observed = seen.units
+    FROM unnest(%(observed)s::bigint[], %(units)s::int[]) AS seen(id, units)
+    WHERE allocation.id = seen.id AND allocation.id <> ALL(%(settled)s::bigint[])
 ), lost AS (
     UPDATE inventory_allocation
     SET state = 'lost', closed_at = clock_timestamp(), lease_until = NULL, detail = %(detail)s,
@@ -154,7 +166,7 @@ def missing(level_ids: Sequence[int], *, read_at: datetime, origin: Origin, skip
 
 def _absorb(
     readings: Sequence[Reading],
-    rule: Callable[[Standing, int | None, datetime, Sequence[Confirmed]], transitions.Read | None],
+    rule: Callable[[Standing, int | None, datetime, Sequence[Promise]], transitions.Read | None],
     origin: Origin,
     *,
     skip_locked: bool,
@@ -162,20 +174,23 @@ def _absorb(
     newest = {reading.level_id: reading for reading in sorted(readings, key=lambda one: one.read_at)}
     locked = ledger.lock_levels(list(newest), skip_locked=skip_locked)
     levels, now = _standing(locked)
+    levels = _with_unproven(levels)
     levels = _within_events(levels, min((reading.read_at for reading in readings), default=now))
-    confirmed = _confirmed([level.id for level in levels if level.numbers.allocated])
+    promises = _open_upstream([level.id for level in levels if level.numbers.allocated])
     changes = _Changes(StockMovement.Cause.READING, origin)
     stale = []
     for level in levels:
         reading = newest[level.id]
         # A clock that runs ahead must not settle orders early.
-        read = rule(level, reading.reported, min(reading.read_at, now), confirmed.get(level.id, ()))
+        read = rule(level, reading.reported, min(reading.read_at, now), promises.get(level.id, ()))
         if read is None:
             stale.append(level.id)
         else:
             changes.levels.append((level, read.numbers))
             changes.settled.extend(read.settled)
+            changes.observed.update(read.observed)
     codes = _write(changes)
+    _read_again(changes.levels)
     changed = [level.id for level, _ in changes.moved()]
     return Absorbed(changed, [pk for pk in newest if pk not in locked], stale, codes)
 
@@ -247,8 +262,8 @@ def _standing(level_ids: set[int]) -> tuple[list[Standing], datetime]:
     with connection.cursor() as cursor:
         cursor.execute(_SUPPLIERS, [arrays.literal(level_ids)])
         suppliers = {
-            supplier_id: (timedelta(seconds=lag), jumps >= transitions.BOAST)
-            for supplier_id, lag, jumps in cursor.fetchall()
+            supplier_id: (timedelta(seconds=lag), exclusive, replicas, jumps >= transitions.BOAST)
+            for supplier_id, lag, exclusive, replicas, jumps in cursor.fetchall()
         }
         cursor.execute(_STANDING, [arrays.literal(level_ids)])
         levels = [
@@ -269,13 +284,33 @@ def _within_events(levels: Sequence[Standing], since: datetime) -> list[Standing
     return [replace(level, windows=windows[level.id]) if level.id in windows else level for level in levels]
 
 
-def _confirmed(level_ids: Sequence[int]) -> dict[int, list[Confirmed]]:
-    found: dict[int, list[Confirmed]] = {}
+def _with_unproven(levels: Sequence[Standing]) -> list[Standing]:
+    exclusive = [level.id for level in levels if level.exclusive]
+    if not exclusive:
+        return list(levels)
+    with connection.cursor() as cursor:
+        cursor.execute(_UNPROVEN, [arrays.literal(exclusive)])
+        units = dict(cursor.fetchall())
+    return [replace(level, unproven=units.get(level.id, 0)) for level in levels]
+
+
+def _read_again(levels: Sequence[tuple[Standing, Numbers]]) -> None:
+    effects.record(
+        [
+            Due(Effect.Kind.SYNC, str(level.id), level.supplier_id, delay)
+            for level, after in levels
+            for delay in transitions.reads_again(level, after)
+        ]
+    )
+
+
+def _open_upstream(level_ids: Sequence[int]) -> dict[int, list[Promise]]:
+    found: dict[int, list[Promise]] = {}
     if level_ids:
         with connection.cursor() as cursor:
-            cursor.execute(_CONFIRMED, [arrays.literal(level_ids)])
+            cursor.execute(_OPEN_UPSTREAM, [arrays.literal(level_ids)])
             for level_id, *allocation in cursor.fetchall():
-                found.setdefault(level_id, []).append(Confirmed(*allocation))
+                found.setdefault(level_id, []).append(Promise(*allocation))
     return found
 
 
@@ -319,7 +354,7 @@ def _review_quarantines(changes: _Changes) -> None:
                 level.id,
                 trusted=after.reported,
                 waiting=after.quarantined_reported,
-                since=after.quarantined_at,
+                since=after.quarantined_at if transitions.is_suspicious(level, after) else None,
                 hard=transitions.is_hard(after, level.policy),
             )
             for level, after in changes.levels
@@ -333,6 +368,8 @@ def _parameters(changes: _Changes, versions: dict[int, int]) -> dict[str, Any]:
     lists = {
         "settled": changes.settled,
         "lost": changes.lost,
+        "observed": list(changes.observed),
+        "units": list(changes.observed.values()),
         "id": [level.id for level, _ in changes.levels],
         "version": [versions.get(level.id, level.version) for level, _ in changes.levels],
         **{column: [getattr(after, column) for _, after in changes.levels] for column in Numbers.__slots__},

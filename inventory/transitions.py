@@ -1,11 +1,13 @@
 """What a level becomes by a reading, a refusal, a loss or another policy.  Pure functions: no clock, no database."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from inventory import caution, trust
+from inventory import caution, inclusion, trust
+from inventory.inclusion import Included, Promise
 
+COPIES_ASKED_AT = (1 / 3, 2 / 3, 1)  # of the lag after a rise: whoever asks once meets the same copy too often
 BOAST = 3  # hard jumps at one supplier: so many at once are no restocking
 HOLD_AT_LEAST = timedelta(seconds=60)
 HOLD_AT_MOST = timedelta(days=1)
@@ -37,6 +39,8 @@ class Standing:
     inherited_until: last request of the snapshot that the row inherits its age from; None: its age is its own.
     rejected_at, rejection_floor: of the refusal that capped it; a number below the floor differs from the refused one
     by more than our own orders explain.
+    exclusive: only we buy there.  unproven: units settled by what its number lost, and by nobody's word.
+    replicas: its readings go backwards.
     boasting: several of its supplier's numbers are hard jumps just now, so that no repeat proves anything.
     windows: of the sales events that a reading may fall into.
     """
@@ -47,33 +51,28 @@ class Standing:
     numbers: Numbers
     policy: trust.Policy
     lag: timedelta
+    exclusive: bool = False
+    replicas: bool = False
     boasting: bool = False
     known_at: datetime | None = None
     inherited_until: datetime | None = None
     rejected_at: datetime | None = None
     rejection_floor: int | None = None
     windows: Sequence[caution.Window] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Confirmed:
-    """An allocation that upstream took and whose number may not show it yet."""
-
-    id: int
-    quantity: int
-    confirmed_at: datetime
+    unproven: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """The numbers after a reading, and the allocations that it includes."""
+    """The numbers after a reading, and the allocations that it includes.  observed: as in `Included`."""
 
     numbers: Numbers
     settled: Sequence[int] = ()
+    observed: Mapping[int, int] = field(default_factory=dict)
 
 
 def by_reading(
-    level: Standing, reported: int | None, read_at: datetime, confirmed: Sequence[Confirmed] = ()
+    level: Standing, reported: int | None, read_at: datetime, promises: Sequence[Promise] = ()
 ) -> Read | None:
     """The level after upstream said `reported`; None if the stored number is newer, or may be and is lower.
 
@@ -82,13 +81,14 @@ def by_reading(
     if _is_outdated(level, reported, read_at):
         return None
     level = _within_events(level, read_at)
-    # Confirmed for longer than upstream's data may be old: the number includes them.  All others stay subtracted.
-    settled = [one for one in confirmed if one.confirmed_at + level.lag <= read_at]
-    units = sum(one.quantity for one in settled)
-    doubted = _doubted(level, reported, read_at, units, sum(one.quantity for one in confirmed))
+    included = _included(level, reported, read_at, promises)
+    units = included.units
+    doubted = _doubted(level, reported, read_at, units, sum(one.quantity for one in promises if one.confirmed_at))
     if doubted:
         return Read(doubted)
     before = level.numbers
+    if level.replicas and reported is not None and before.quarantined_reported is not None:
+        reported = min(reported, before.quarantined_reported)  # the least that any of them said meanwhile
     cap = None if before.rejection_cap is None else _cap(level, reported, read_at, units)
     numbers = Numbers(
         reported=reported,
@@ -100,15 +100,38 @@ def by_reading(
         rejections=before.rejections,
         capped_until=before.capped_until,
     )
-    return Read(numbers, [one.id for one in settled])
+    return Read(numbers, [one.id for one in included.settled], included.observed)
 
 
 def by_absence(
-    level: Standing, reported: int | None, read_at: datetime, confirmed: Sequence[Confirmed] = ()
+    level: Standing, reported: int | None, read_at: datetime, promises: Sequence[Promise] = ()
 ) -> Read | None:
     """The level after upstream showed it to have gone; later snapshots without it do not make it younger."""
-    read = by_reading(level, reported, read_at, confirmed)
+    # A row that vanishes takes its number along: that is no order of ours.
+    read = by_reading(replace(level, exclusive=False), reported, read_at, promises)
     return read and replace(read, numbers=replace(read.numbers, misses=max(1, level.numbers.misses)))
+
+
+def _included(level: Standing, reported: int | None, read_at: datetime, promises: Sequence[Promise]) -> Included:
+    timely = inclusion.by_time(promises, read_at, level.lag)
+    if not level.exclusive:
+        return timely
+    # See Note [Observed drop].
+    if level.unproven:
+        timely = Included()
+    late = {one.id for one in timely.settled}
+    unseen = sum(one.quantity - one.observed for one in timely.settled)
+    lost = _lost(level, reported) - unseen
+    dropped = inclusion.by_drop([one for one in promises if one.id not in late], lost, read_at, level.lag)
+    return Included([*timely.settled, *dropped.settled], dropped.observed)
+
+
+def _lost(level: Standing, reported: int | None) -> int:
+    """By how many units upstream's count fell."""
+    before = level.numbers.reported
+    if reported is None or before is None or trust.is_declared(before, level.policy):
+        return 0
+    return max(0, before - reported)
 
 
 def _within_events(level: Standing, read_at: datetime) -> Standing:
@@ -143,17 +166,19 @@ def _doubted(level: Standing, reported: int | None, read_at: datetime, settled: 
         return None
     # It did rise.  It may include every order that upstream took: an inflated number must not hide behind them.
     rise = _risen(before.reported, reported, confirmed, level.policy)
-    if rise is trust.Rise.PLAUSIBLE:
+    # A copy that is behind says more than there is: its rise waits for the others, however small.
+    if rise is trust.Rise.PLAUSIBLE and not level.replicas:
         return None
     since = before.quarantined_at if _is_repeat(level, reported) else None
     repeated = since and read_at > since and read_at >= since + level.lag
-    if repeated and rise is trust.Rise.JUMP and not level.boasting:
+    if repeated and (rise is trust.Rise.PLAUSIBLE or (rise is trust.Rise.JUMP and not level.boasting)):
         return None
+    waiting = before.quarantined_reported
     return replace(
         before,
         read_at=level.known_at,
         misses=0,
-        quarantined_reported=reported,
+        quarantined_reported=min(waiting, reported) if level.replicas and since and waiting else reported,
         quarantined_at=since or read_at,
     )
 
@@ -161,6 +186,21 @@ def _doubted(level: Standing, reported: int | None, read_at: datetime, settled: 
 def _risen(trusted: int, reported: int, taken: int, policy: trust.Policy) -> trust.Rise:
     """What upstream's number is, compared with the trusted one less the units that our orders took of it."""
     return trust.rise(max(min(1, trusted), trusted - taken), reported, policy)
+
+
+def reads_again(level: Standing, after: Numbers) -> Sequence[float]:
+    """Seconds from now on at which to ask a supplier with copies again, because a rise began to wait for them."""
+    if not level.replicas or after.quarantined_at in (None, level.numbers.quarantined_at):
+        return ()
+    return [level.lag.total_seconds() * part + 1 for part in COPIES_ASKED_AT]
+
+
+def is_suspicious(level: Standing, after: Numbers) -> bool:
+    """Whether a person should know of the number in quarantine; a rise that only waits for other copies is none."""
+    waiting = after.quarantined_reported
+    if not level.replicas or waiting is None or after.reported is None:
+        return waiting is not None
+    return _risen(after.reported, waiting, after.allocated, level.policy) is not trust.Rise.PLAUSIBLE
 
 
 def is_hard(numbers: Numbers, policy: trust.Policy) -> bool:
@@ -174,7 +214,9 @@ def is_hard(numbers: Numbers, policy: trust.Policy) -> bool:
 def _is_repeat(level: Standing, reported: int) -> bool:
     """Whether the number in quarantine makes this one plausible."""
     waiting = level.numbers.quarantined_reported
-    return waiting is not None and trust.rise(waiting, reported, level.policy) is trust.Rise.PLAUSIBLE
+    if waiting is None:
+        return False
+    return level.replicas or trust.rise(waiting, reported, level.policy) is trust.Rise.PLAUSIBLE
 
 
 def _cap(level: Standing, reported: int | None, read_at: datetime, settled: int) -> int | None:

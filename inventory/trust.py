@@ -66,7 +66,7 @@ def sellable(reported: int | None, policy: Policy, *, rejection_cap: int | None 
 
 def _counted(reported: int, policy: Policy) -> tuple[int, str]:
     """What of the number counts, and why."""
-    if _is_declared(reported, policy):
+    if is_declared(reported, policy):
         return policy.sentinel_cap, f"{reported} reported is declared, not counted: cap {policy.sentinel_cap}"
     units = max(0, reported - policy.buffer)
     reason = f"{reported} reported"
@@ -86,7 +86,8 @@ def _in_lots(units: int, reason: str, lots: Lots) -> tuple[int, str]:
     return lots.within(units), reason
 
 
-def _is_declared(reported: int, policy: Policy) -> bool:
+def is_declared(reported: int, policy: Policy) -> bool:
+    """Whether the number is no count."""
     return policy.sentinel_at is not None and reported >= policy.sentinel_at
 
 
@@ -94,7 +95,7 @@ def rise(expected: int, reported: int, policy: Policy) -> Rise:
     """How believable it is that upstream reports this many.  expected: the last trusted number less what we sold."""
     if policy.jump_ratio is None or reported - expected <= policy.jump_units:
         return Rise.PLAUSIBLE
-    if reported <= expected * policy.jump_ratio or _is_declared(expected, policy):
+    if reported <= expected * policy.jump_ratio or is_declared(expected, policy):
         return Rise.PLAUSIBLE
     # Any rise from nothing is infinitely large: restocking must not need a person each time.
     if policy.hard_jump_ratio is None or expected == 0 or reported < expected * policy.hard_jump_ratio:

@@ -66,7 +66,12 @@ class SupplierAdmin(HistoryAdmin):
         ),
         (
             "Orders in its number",
-            {"fields": (("decrements_on", "settlement_lag_seconds", "unsettled_after_seconds"),)},
+            {
+                "fields": (
+                    ("decrements_on", "settlement_lag_seconds", "unsettled_after_seconds"),
+                    ("exclusive", "replicas"),
+                )
+            },
         ),
         (
             "Learned buffer",

@@ -145,6 +145,16 @@ class Supplier(models.Model):
         db_default=CountsOn.ORDER,
         help_text="When its number goes down for an order of ours. A level may differ.",
     )
+    exclusive = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="Only we buy there: whatever its number loses is an order of ours, and settles one.",
+    )
+    replicas = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="Its answers come from several copies, some older: a rise waits until none says less for one lag.",
+    )
     unsettled_after_seconds = models.PositiveIntegerField(
         default=86_400,
         db_default=86_400,

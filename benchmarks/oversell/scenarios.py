@@ -37,6 +37,7 @@ class Scenario:
     elsewhere: float = 0.0
     latency: tuple[float, float] = (0.4, 0.5)  # median, sigma of a lognormal
     data_age: tuple[float, ...] = (45.0,)
+    replicas: bool = False  # whether the merchant has set the supplier's flag
     declared_lag: float = 60.0
     snapshot_every: float = 300.0
     phantoms: int = 0
@@ -55,6 +56,7 @@ SCENARIOS = (
         "replicas",
         "answers from one of three replicas, 2, 45 and 150 s behind, though 60 s were declared",
         data_age=(2.0, 45.0, 150.0),
+        replicas=True,
     ),
     Scenario(
         "sale_day",

@@ -1,12 +1,14 @@
 """The strategies.  All of them decide by `inventory.sourcing`; they differ in what they make of a reading."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from inventory import buffers, sourcing, transitions, trust
 from inventory.buffers import Comparison, Lesson, Promise
+from inventory.inclusion import Promise as Taken
 from inventory.positions import Level, Position
-from inventory.transitions import Confirmed, Numbers, Standing
+from inventory.transitions import Numbers, Standing
 
 MIDNIGHT = datetime(2026, 1, 1, tzinfo=UTC)
 FIXED_BUFFER = 2
@@ -39,8 +41,9 @@ class Shop:
     reads_after_order = False
     reads_to_settle = False
 
-    def __init__(self, skus: int, declared_lag: float) -> None:
+    def __init__(self, skus: int, declared_lag: float, *, replicas: bool = False) -> None:
         self.lag = timedelta(seconds=declared_lag)
+        self.replicas = replicas
         self.policies = [trust.Policy() for _ in range(skus)]
         self.levels = [_level(sku, Numbers(None, 0, 0, None), self.policies[sku]) for sku in range(skus)]
 
@@ -72,6 +75,10 @@ class Shop:
 
     def keep(self, sku: int, level: Level) -> None:
         """Remember what was deducted."""
+
+    def reads_again(self, sku: int) -> Sequence[float]:  # noqa: ARG002
+        """Seconds from a reading until the same is read again because it is in doubt."""
+        return ()
 
     def read(self, sku: int, reported: int, read_at: float) -> bool:
         """Whether the reading counts."""
@@ -113,13 +120,15 @@ class Holdfast(Shop):
     reads_after_order = True
     reads_to_settle = True
 
-    def __init__(self, skus: int, declared_lag: float) -> None:
-        super().__init__(skus, declared_lag)
+    def __init__(self, skus: int, declared_lag: float, *, replicas: bool = False) -> None:
+        super().__init__(skus, declared_lag, replicas=replicas)
         self.policies = [trust.Policy(buffer=FIXED_BUFFER) for _ in range(skus)]
         self.standings = [
-            Standing(sku, 1, 1, Numbers(None, 0, 0, None), self.policies[sku], self.lag) for sku in range(skus)
+            Standing(sku, 1, 1, Numbers(None, 0, 0, None), self.policies[sku], self.lag, replicas=replicas)
+            for sku in range(skus)
         ]
-        self.confirmed: list[list[Confirmed]] = [[] for _ in range(skus)]
+        self.confirmed: list[list[Taken]] = [[] for _ in range(skus)]
+        self._again: list[Sequence[float]] = [()] * skus
 
     def reported(self, sku: int) -> int | None:
         return self.standings[sku].numbers.reported
@@ -137,13 +146,17 @@ class Holdfast(Shop):
         if read is None:
             return False
         self.confirmed[sku] = [one for one in self.confirmed[sku] if one.id not in read.settled]
+        self._again[sku] = transitions.reads_again(self.standings[sku], read.numbers)
         self._store(sku, read.numbers)
         # In quarantine the last trusted number stands, as old as it was.
         return read.numbers.quarantined_at is None
 
+    def reads_again(self, sku: int) -> Sequence[float]:
+        return self._again[sku]
+
     def answered(self, order: Order, now: float, *, accepted: bool) -> None:
         if accepted:
-            self.confirmed[order.sku].append(Confirmed(order.id, order.units, moment(now)))
+            self.confirmed[order.sku].append(Taken(order.id, order.units, moment(now)))
             return
         numbers = transitions.by_refusal(self.standings[order.sku], order.units, moment(now))
         floor = (numbers.reported or 0) - numbers.allocated
@@ -171,8 +184,8 @@ class Learning(Holdfast):
     title = "(e) Holdfast, learned buffer"
     COMPARABLE = 1_200.0  # seconds between two readings; over longer times a drop says little of a number's error
 
-    def __init__(self, skus: int, declared_lag: float) -> None:
-        super().__init__(skus, declared_lag)
+    def __init__(self, skus: int, declared_lag: float, *, replicas: bool = False) -> None:
+        super().__init__(skus, declared_lag, replicas=replicas)
         self.promises: list[Promise] = []
         self.comparisons: list[Comparison] = []
         self.baselines: list[_Baseline | None] = [None] * skus

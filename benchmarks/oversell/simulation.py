@@ -187,14 +187,16 @@ class Day:
         for sku in skus:
             if self.shop.read(sku, self.upstream.reported(sku, as_of), asked):
                 self._as_of[sku] = (asked, as_of)
+            for delay in self.shop.reads_again(sku):
+                self._read_soon(sku, delay)
 
 
 def simulate(scenario: Scenario, strategy: type[Shop], seed: int, *, hours: float = 24, history_days: int = 1) -> Tally:
     """One day.  A learning strategy first lives through ordinary days, which are not counted."""
-    shop = strategy(scenario.skus, scenario.declared_lag)
+    shop = strategy(scenario.skus, scenario.declared_lag, replicas=scenario.replicas)
     if isinstance(shop, Learning):
         past = history_days * DAY
-        earlier = Learning(scenario.skus, scenario.declared_lag)
+        earlier = Learning(scenario.skus, scenario.declared_lag, replicas=scenario.replicas)
         before = scenario.ordinary()
         Day(before, earlier, script(before, f"{seed} before", past), f"{seed} before").run(past)
         shop.inherit(earlier, past)

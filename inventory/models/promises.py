@@ -52,6 +52,9 @@ class Allocation(models.Model):
     by_hand = models.BooleanField(
         default=False, db_default=False, help_text="The supplier cannot be told; a person orders it there."
     )
+    observed = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="Units that an exclusive supplier's number lost for it."
+    )
     closed_at = models.DateTimeField(null=True, blank=True)
     at_risk = models.PositiveIntegerField(
         default=0, db_default=0, help_text="Units of a lost allocation that nothing delivers in its place."
@@ -83,6 +86,11 @@ class Allocation(models.Model):
                 name="allocation_open",
             ),
             models.Index(fields=["reference"], name="allocation_reference"),
+            models.Index(
+                fields=["level"],
+                condition=Q(state="settled", confirmed_at__isnull=True),
+                name="allocation_unproven",
+            ),
             models.Index(fields=["lease_until"], condition=Q(state="sending"), name="allocation_claimed"),
             models.Index(fields=["expires_at"], condition=Q(state="held"), name="allocation_held"),
             models.Index(fields=["reference"], condition=Q(at_risk__gt=0), name="allocation_waiting"),

@@ -106,14 +106,16 @@ def _store(run: Run, known: Sequence[Different], origin: Origin, paces: Paces) -
     idle: list[Different] = []
     others: list[Different] = []
     for row in known:
-        (idle if row.idle and _is_plausible(row, policy) else others).append(row)
+        (idle if row.idle and _is_plausible(run, row, policy) else others).append(row)
     work_off(idle, partial(_store_idle, run, origin, others), paces.idle)
     work_off(others, partial(_absorb, run, origin), paces.others)
 
 
-def _is_plausible(row: Different, policy: trust.Policy) -> bool:
+def _is_plausible(run: Run, row: Different, policy: trust.Policy) -> bool:
     if row.available is None or row.reported is None:
         return True
+    if run.supplier.replicas and row.available > row.reported:
+        return False
     return trust.rise(row.reported, row.available, policy) is trust.Rise.PLAUSIBLE
 
 

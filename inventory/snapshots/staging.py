@@ -116,7 +116,8 @@ WHERE {_STAGED}
        OR level.lot <> staged.lot OR level.min_order <> staged.min_order
        OR level.misses > 0 OR level.rejection_cap IS NOT NULL OR level.quarantined_at IS NOT NULL
        OR EXISTS (SELECT 1 FROM inventory_allocation allocation
-                  WHERE allocation.level_id = level.id AND allocation.state = 'confirmed'))
+                  WHERE allocation.level_id = level.id
+                    AND (allocation.state = 'confirmed' OR allocation.state = 'committed' AND allocation.observed > 0)))
 ORDER BY level.id
 """
 _INSERT = f"""

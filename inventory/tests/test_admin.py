@@ -196,6 +196,7 @@ def test_another_buffer_makes_the_numbers_be_counted_anew(admin_client, make_lev
         "jump_ratio",
         "settlement_lag_seconds",
         "decrements_on",
+        "on_rejection",
         "unsettled_after_seconds",
         "stale_after_seconds",
         "snapshot_interval_seconds",

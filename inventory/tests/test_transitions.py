@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from inventory import transitions, trust
-from inventory.transitions import Confirmed, Numbers, Standing
+from inventory.inclusion import Promise
+from inventory.transitions import Numbers, Standing
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 LAG = timedelta(seconds=60)
@@ -50,7 +51,7 @@ def test_a_reading_as_old_as_the_stored_one_counts():
     ids=["one lag is not over", "one lag is over"],
 )
 def test_a_confirmed_order_leaves_allocated_one_lag_later(read_at: datetime, left: int, settled: list[int]):
-    read = transitions.by_reading(standing(10, 4), 6, read_at, [Confirmed(7, 4, NOON)])
+    read = transitions.by_reading(standing(10, 4), 6, read_at, [Promise(7, 4, NOON)])
     assert read is not None
     assert (read.numbers.allocated, list(read.settled)) == (left, settled)
 
@@ -104,13 +105,13 @@ def test_the_life_of_a_cap(reported: int, at: float, sellable: int):
 
 
 def test_a_drop_that_our_own_orders_explain_does_not_lift_the_cap():
-    read = transitions.by_reading(capped(3, floor=7), 7, seconds(70), [Confirmed(1, 3, seconds(2))])
+    read = transitions.by_reading(capped(3, floor=7), 7, seconds(70), [Promise(1, 3, seconds(2))])
     assert read is not None
     assert (read.numbers.allocated, read.numbers.sellable) == (0, 0)
 
 
 def test_what_settles_leaves_no_room_below_the_cap():
-    read = transitions.by_reading(capped(3, floor=7), 10, seconds(70), [Confirmed(1, 3, seconds(2))])
+    read = transitions.by_reading(capped(3, floor=7), 10, seconds(70), [Promise(1, 3, seconds(2))])
     assert read is not None
     assert read.numbers.sellable - read.numbers.allocated == 0
 
@@ -132,7 +133,7 @@ def doubting(reported: int = 10, allocated: int = 0) -> Standing:
 
 def test_a_jump_is_not_believed_and_settles_nothing():
     level = doubting(10, 4)
-    read = transitions.by_reading(level, 40, seconds(60), [Confirmed(7, 4, NOON)])
+    read = transitions.by_reading(level, 40, seconds(60), [Promise(7, 4, NOON)])
     assert read is not None
     quarantined = replace(level.numbers, quarantined_reported=40, quarantined_at=seconds(60))
     assert (read.numbers, list(read.settled)) == (quarantined, [])
@@ -140,7 +141,7 @@ def test_a_jump_is_not_believed_and_settles_nothing():
 
 def test_an_inflated_number_cannot_hide_behind_the_orders_that_it_would_settle():
     """Ten were there and eight are sold: an honest number is two."""
-    read = transitions.by_reading(doubting(10, 8), 20, seconds(60), [Confirmed(7, 8, NOON)])
+    read = transitions.by_reading(doubting(10, 8), 20, seconds(60), [Promise(7, 8, NOON)])
     assert read is not None
     assert (read.numbers.reported, read.numbers.allocated, read.numbers.quarantined_reported) == (10, 8, 20)
 
@@ -179,13 +180,13 @@ def test_a_person_lets_a_hard_jump_pass():
 
 def test_a_rise_within_the_lag_is_measured_against_all_that_was_promised():
     """Four were there and three are sold, not yet in upstream's number: ten is ten times one, not twice four."""
-    read = transitions.by_reading(doubting(4, 3), 10, seconds(1), [Confirmed(7, 3, NOON)])
+    read = transitions.by_reading(doubting(4, 3), 10, seconds(1), [Promise(7, 3, NOON)])
     assert read is not None
     assert (read.numbers.reported, read.numbers.quarantined_reported) == (4, 10)
 
 
 def test_a_late_number_is_no_rise():
-    read = transitions.by_reading(doubting(40, 30), 40, seconds(1), [Confirmed(7, 30, NOON)])
+    read = transitions.by_reading(doubting(40, 30), 40, seconds(1), [Promise(7, 30, NOON)])
     assert read is not None
     assert (read.numbers.allocated, read.numbers.quarantined_at) == (30, None)
 

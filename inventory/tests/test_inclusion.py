@@ -1,0 +1,224 @@
+"""Which orders a reading includes, without a database: by example, and against an upstream whose truth is known."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from inventory import inclusion, transitions, trust
+from inventory.inclusion import Promise
+from inventory.transitions import Numbers, Standing
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+LAG = timedelta(seconds=60)
+
+
+def seconds(count: float) -> datetime:
+    return NOON + timedelta(seconds=count)
+
+
+def by_hand(pk: int, quantity: int, created: float, observed: int = 0) -> Promise:
+    return Promise(pk, quantity, None, seconds(created), observed, taken=False)
+
+
+def taken(pk: int, quantity: int, confirmed: float, observed: int = 0) -> Promise:
+    return Promise(pk, quantity, seconds(confirmed), seconds(confirmed - 1), observed)
+
+
+def level(reported: int = 10, allocated: int = 0, **fields: Any) -> Standing:
+    numbers = Numbers(reported, reported, allocated, NOON)
+    return Standing(1, 1, 1, numbers, trust.Policy(), LAG, **{"exclusive": True, "known_at": NOON, **fields})
+
+
+def read(standing: Standing, reported: int, at: float, *promises: Promise) -> tuple[list[int], dict[int, int], int]:
+    """Settled ids, observed units, what can be sold then."""
+    result = transitions.by_reading(standing, reported, seconds(at), promises)
+    assert result is not None
+    numbers = result.numbers
+    return list(result.settled), dict(result.observed), numbers.sellable - numbers.allocated
+
+
+def test_where_others_buy_too_a_drop_says_nothing_of_our_orders():
+    assert read(level(10, 3, exclusive=False), 7, 100, by_hand(1, 3, 0)) == ([], {}, 4)
+
+
+def test_a_drop_settles_what_was_ordered_by_hand_long_enough_ago():
+    assert read(level(10, 3), 7, 60, by_hand(1, 3, 0)) == ([1], {1: 3}, 7)
+
+
+def test_a_drop_before_the_lag_is_over_is_remembered_and_settles_later():
+    assert read(level(10, 3), 7, 59, by_hand(1, 3, 0)) == ([], {1: 3}, 4)
+    assert read(level(7, 3), 7, 60, by_hand(1, 3, 0, observed=3)) == ([1], {}, 7)
+
+
+def test_each_unit_is_counted_once_and_the_oldest_first():
+    promises = by_hand(2, 2, 5), by_hand(1, 2, 0), by_hand(3, 2, 10)
+    assert read(level(10, 6), 7, 100, *promises) == ([1], {1: 2, 2: 1}, 3)
+    assert read(level(7, 4), 6, 100, by_hand(2, 2, 5, observed=1), by_hand(3, 2, 10)) == ([2], {2: 2}, 4)
+
+
+def test_what_upstream_is_known_to_have_taken_comes_first_and_at_once():
+    assert read(level(10, 3), 8, 31, by_hand(1, 1, -500), taken(2, 2, 30)) == ([2], {2: 2}, 7)
+
+
+def test_an_order_that_was_made_after_the_reading_was_asked_for_is_not_in_it():
+    assert read(level(10, 3), 7, 60, by_hand(1, 3, 61)) == ([], {}, 4)
+
+
+def test_a_drop_that_nothing_explains_is_no_credit_for_later_orders():
+    assert read(level(10, 0), 8, 10) == ([], {}, 8)
+    assert read(level(8, 1), 8, 100, by_hand(1, 1, 20)) == ([], {}, 7)
+
+
+def test_units_that_time_settles_are_not_counted_a_second_time():
+    promises = taken(1, 2, 0), by_hand(2, 2, 0)
+    assert read(level(10, 4), 8, 60, *promises) == ([1], {}, 6)
+
+
+def test_a_restock_settles_nothing():
+    assert read(level(10, 3), 12, 100, by_hand(1, 3, 0)) == ([], {}, 9)
+
+
+def test_a_row_that_vanishes_settles_nothing():
+    gone = transitions.by_absence(level(10, 3), 0, seconds(100), [by_hand(1, 3, 0)])
+    assert gone is not None
+    assert (list(gone.settled), gone.numbers.allocated) == ([], 3)
+
+
+def test_a_declared_number_that_becomes_a_count_settles_nothing():
+    declared = replace(level(9_999, 3), policy=trust.Policy(sentinel_at=9_999, sentinel_cap=50))
+    assert read(declared, 20, 100, by_hand(1, 3, 0))[0] == []
+
+
+def test_time_settles_nothing_while_something_settled_is_unproven():
+    """Order 1 was settled by the drop of order 2, which is marked now: it stands in for order 1."""
+    assert read(level(9, 1), 9, 100, taken(2, 1, 30))[0] == [2]
+    assert read(level(9, 1, unproven=1), 9, 100, taken(2, 1, 30))[0] == []
+    assert read(level(9, 1, unproven=1), 8, 100, taken(2, 1, 30)) == ([2], {2: 1}, 8)
+
+
+# What people do, in seconds and units: each step waits, then acts.
+STEPS = st.lists(
+    st.tuples(
+        st.integers(0, 40), st.sampled_from(["order", "buy", "say", "stock", "read", "cancel"]), st.integers(0, 9)
+    ),
+    min_size=10,
+    max_size=60,
+)
+
+
+@dataclass
+class Order:
+    promise: Promise
+    bought: bool = False
+    settled: bool = False
+
+
+@dataclass
+class World:
+    """An upstream where only we buy, by hand, whose data is up to one lag old, and our books."""
+
+    standing: Standing = field(default_factory=lambda: level(10))
+    now: float = 0.0
+    truth: list[tuple[float, int]] = field(default_factory=lambda: [(0.0, 10)])
+    data: float = 0.0
+    orders: dict[int, Order] = field(default_factory=dict)
+    guarded: bool = True  # whether the rule of the unproven is kept
+
+    def open(self, accept: Callable[[Order], bool]) -> list[Order]:
+        return [one for one in self.orders.values() if accept(one)]
+
+    def step(self, wait: int, act: str, number: int) -> None:
+        self.now += wait
+        getattr(self, act)(number)
+        outstanding = sum(one.promise.quantity for one in self.orders.values() if not one.bought)
+        free = self.standing.numbers.sellable - self.standing.numbers.allocated
+        assert free <= self.truth[-1][1] - outstanding, "oversold"
+
+    def _allocate(self, units: int) -> None:
+        numbers = self.standing.numbers
+        self.standing = replace(self.standing, numbers=replace(numbers, allocated=numbers.allocated + units))
+
+    def order(self, number: int) -> None:
+        units = 1 + number % 3
+        if units <= self.standing.numbers.sellable - self.standing.numbers.allocated:
+            self._allocate(units)
+            pk = len(self.orders) + 1
+            self.orders[pk] = Order(by_hand(pk, units, self.now))
+
+    def buy(self, number: int) -> None:
+        waiting = self.open(lambda one: not one.bought)
+        if waiting:
+            one = waiting[number % len(waiting)]
+            one.bought = True
+            self.truth.append((self.now, self.truth[-1][1] - one.promise.quantity))
+
+    def say(self, number: int) -> None:
+        unsaid = self.open(lambda one: one.bought and one.promise.confirmed_at is None)
+        if unsaid:
+            one = unsaid[number % len(unsaid)]
+            one.promise = replace(one.promise, confirmed_at=seconds(self.now), taken=True)
+
+    def stock(self, number: int) -> None:
+        self.truth.append((self.now, self.truth[-1][1] + number))
+
+    def cancel(self, number: int) -> None:
+        free = self.open(lambda one: not (one.bought or one.settled))
+        if free:
+            one = free[number % len(free)]
+            self._allocate(-one.promise.quantity)
+            del self.orders[one.promise.id]
+            self.orders[-one.promise.id] = replace(one, bought=True, settled=True, promise=taken(-1, 1, 0))
+
+    def read(self, number: int) -> None:
+        self.data = max(self.data, self.now - number / 9 * LAG.total_seconds())
+        reported = [units for at, units in self.truth if at <= self.data][-1]
+        unproven = sum(
+            one.promise.quantity for one in self.orders.values() if one.settled and not one.promise.confirmed_at
+        )
+        standing = replace(self.standing, unproven=unproven if self.guarded else 0)
+        promises = [one.promise for one in self.orders.values() if not one.settled]
+        result = transitions.by_reading(standing, reported, seconds(self.now), promises)
+        assert result is not None
+        self.standing = replace(self.standing, numbers=result.numbers, known_at=seconds(self.now))
+        for pk, units in result.observed.items():
+            self.orders[pk].promise = replace(self.orders[pk].promise, observed=units)
+        for pk in result.settled:
+            self.orders[pk].settled = True
+
+
+@settings(max_examples=400, deadline=None)
+@given(STEPS)
+def test_whatever_people_do_nothing_is_oversold(steps: list[tuple[int, str, int]]):
+    world = World()
+    for step in steps:
+        world.step(*step)
+
+
+def test_without_the_rule_of_the_unproven_an_order_is_counted_twice():
+    """Control: the same world notices."""
+    steps = [
+        (0, "order", 0),
+        (1, "order", 0),
+        (80, "buy", 1),
+        (1, "read", 0),
+        (1, "say", 0),
+        (80, "read", 0),
+    ]
+    for guarded in (True, False):
+        world = World(guarded=guarded)
+        for step in steps[:-1]:
+            world.step(*step)
+        if guarded:
+            world.step(*steps[-1])
+        else:
+            with pytest.raises(AssertionError, match="oversold"):
+                world.step(*steps[-1])
+
+
+def test_a_promise_of_unknown_age_is_left_alone():
+    assert inclusion.by_drop([Promise(1, 2, None)], 2, NOON, LAG).settled == []
