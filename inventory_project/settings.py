@@ -178,6 +178,7 @@ EMAIL_TIMEOUT = 10
 
 # --- Security -------------------------------------------------------------------------------------
 CREDENTIAL_KEYS: list[str] = env.list("CREDENTIAL_KEYS", default=[])  # Fernet keys, newest first
+SUPPLIER_FILES_ROOT = env.str("SUPPLIER_FILES_ROOT", default="")  # below it suppliers' files may be read; "": none
 SUPPLIER_PRIVATE_NETWORKS = env.bool("SUPPLIER_PRIVATE_NETWORKS", default=False)
 SECURE_CONTENT_TYPE_NOSNIFF = True
 HTTPS = env.bool("HTTPS", default=False)
@@ -243,6 +244,8 @@ LOGGING = {
         "redis_lock": {"level": "ERROR"},
         # Its warnings and debug lines hold whole URLs of suppliers, and with them keys in the query.
         "urllib3": {"level": "ERROR"},
+        # Its lines are the traces of what we say in one.
+        "paramiko": {"level": "CRITICAL"},
         # Its tasks' lines repeat Celery's own; what we take from it is the request id inside a task.
         "django_structlog": {"level": "WARNING"},
         # Refusals are answers; the request's own line has their status.

@@ -55,6 +55,10 @@ class BlockedAddress(SupplierError):
     """The address may not be called from here; correct the URL in the admin."""
 
 
+class Unchanged(Exception):
+    """The file is the one that was applied last; there is nothing to read.  reason: how that was seen."""
+
+
 class NotConfigured(SupplierError):
     """The supplier's configuration does not say how to do this; complete it in the admin."""
 

@@ -17,7 +17,17 @@ from suppliers.breaker import Breaker
 from suppliers.errors import BlockedAddress, CircuitOpen, NotConfigured, SupplierError, Throttled, Transient
 from suppliers.models import Supplier
 from suppliers.pace import LONGEST_PAUSE, Pace
-from suppliers.readings import Capability, ConfirmRequest, ConfirmResult, FetchResult, Json, Page, ProbeReport, Ref
+from suppliers.readings import (
+    Capability,
+    ConfirmRequest,
+    ConfirmResult,
+    FetchResult,
+    Json,
+    Page,
+    ProbeReport,
+    RecognisingAdapter,
+    Ref,
+)
 from suppliers.transport import Deadline, Request, Response, exchange, new_session
 
 Result = TypeVar("Result")
@@ -124,8 +134,13 @@ class Gateway:
         """Try authentication and the first page, for a person."""
         return self._adapter.probe()
 
-    def snapshot(self, cursor: Json = None) -> Iterator[Page]:
-        """All rows, page by page, from `cursor` (None: the first page); the request of a page is sent by `next`."""
+    def snapshot(self, cursor: Json = None, *, unless: Json = None) -> Iterator[Page]:
+        """All rows, page by page, from `cursor` (None: the first page); the request of a page is sent by `next`.
+
+        unless: the mark of the snapshot that was applied last; `next` raises Unchanged if the whole still has it.
+        """
+        if unless is not None and isinstance(self._adapter, RecognisingAdapter):
+            return self._adapter.snapshot_unless(unless, cursor)
         return self._adapter.snapshot(cursor)
 
     def fetch(self, refs: Sequence[Ref]) -> FetchResult:

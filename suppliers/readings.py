@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
@@ -63,6 +63,7 @@ class Page:
     age: seconds by which the source itself says that its rows are older than the request (Age, Date − Last-Modified);
     a duration, because the source's clock is not ours.
     pending: upstream is still preparing the rows, so none is here; ask for the next page later.
+    mark: what the whole is recognised by, if it is one file; None: it cannot be.
     """
 
     rows: list[StockRow]
@@ -71,6 +72,7 @@ class Page:
     age: float = 0.0
     evidence: str = ""
     pending: bool = False
+    mark: Json = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,4 +219,13 @@ class Adapter(Protocol):
 
     def cancel(self, order: ConfirmRequest, upstream_order: str) -> ConfirmResult:
         """Tell upstream that the order is off."""
+        ...
+
+
+@runtime_checkable
+class RecognisingAdapter(Adapter, Protocol):
+    """An adapter whose pages carry a mark."""
+
+    def snapshot_unless(self, mark: Json, cursor: Json = None) -> Iterator[Page]:
+        """As `snapshot`.  Raises: Unchanged, if the whole still has this mark."""
         ...

@@ -17,7 +17,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any
+from io import BytesIO
+from typing import Any, BinaryIO
 
 import requests
 import urllib3
@@ -32,6 +33,7 @@ from suppliers.errors import Malformed, NotConfigured, SupplierError, Transient,
 
 CHUNK_BYTES = 65_536
 USER_AGENT = "Holdfast/1"
+CONDITIONS = frozenset({"If-None-Match", "If-Modified-Since"})
 
 
 class Deadline:
@@ -64,6 +66,7 @@ class Request:
     """json: sent as a JSON body unless `form` or `body` is given; None sends no body.
 
     sign: makes the request that is sent, at each sending anew: a signature holds a time and a number used once.
+    into: a file that takes the body of a 2xx answer in place of `Response.body`, from its beginning and not decoded.
     """
 
     method: str
@@ -74,6 +77,7 @@ class Request:
     form: Mapping[str, Any] | None = None
     body: bytes | None = None
     sign: "Callable[[Request], Request] | None" = None
+    into: BinaryIO | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,22 +248,28 @@ def _converse(session: requests.Session, request: Request, limits: Limits, watch
         timeout=(min(limits.connect_seconds, remaining), min(limits.read_seconds, remaining)),
     )
     with answer:
-        if HTTPStatus.MULTIPLE_CHOICES <= answer.status_code < HTTPStatus.BAD_REQUEST:
+        unchanged = answer.status_code == HTTPStatus.NOT_MODIFIED and request.headers.keys() & CONDITIONS
+        if HTTPStatus.MULTIPLE_CHOICES <= answer.status_code < HTTPStatus.BAD_REQUEST and not unchanged:
             raise Malformed(f"{request.method} was redirected ({answer.status_code}); redirects are not followed.")
-        body = _read(answer, limits.max_bytes)
+        body = _read(answer, limits.max_bytes, request.into)
     if watch.expired:
         # A body that ends with the connection looks complete when the timer cut it.
         raise UpstreamTimeout("The deadline passed while the answer was read.", sent=True)
     return Response(answer.status_code, answer.headers, body)
 
 
-def _read(answer: requests.Response, max_bytes: int) -> bytes:
-    body = bytearray()
-    for chunk in answer.raw.stream(CHUNK_BYTES, decode_content=True):
-        body += chunk
-        if len(body) > max_bytes:
+def _read(answer: requests.Response, max_bytes: int, into: BinaryIO | None) -> bytes:
+    sink = into if into is not None and answer.ok else BytesIO()
+    sink.seek(0)
+    sink.truncate()  # a first try may have left its part
+    size = 0
+    # A file is kept as it came: urllib3 takes a packed body that was cut for a whole one, and who unpacks it does not.
+    for chunk in answer.raw.stream(CHUNK_BYTES, decode_content=sink is not into):
+        size += len(chunk)
+        if size > max_bytes:
             raise Malformed(f"The answer is larger than {max_bytes:,} bytes; it was not read further.")
-    return bytes(body)
+        sink.write(chunk)
+    return sink.getvalue() if isinstance(sink, BytesIO) else b""
 
 
 def _translate(error: Exception, where: str, watch: Watch) -> SupplierError:

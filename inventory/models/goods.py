@@ -261,6 +261,7 @@ class Feed(models.Model):
     complete_as_of = models.DateTimeField(null=True, help_text="First request of the last applied full snapshot.")
     complete_until = models.DateTimeField(null=True, help_text="Last request of that snapshot.")
     rows = models.PositiveIntegerField(default=0, help_text="Distinct rows of that snapshot.")
+    mark = models.JSONField(null=True, help_text="What it is recognised by, if it was one file.")
 
     def __str__(self) -> str:
         return f"feed of {self.supplier_id}"

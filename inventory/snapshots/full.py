@@ -1,6 +1,7 @@
 """A supplier's whole catalogue: read, judged, merged, and closed with what it found."""
 
 import time
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -14,7 +15,7 @@ from inventory.snapshots.guards import PageGuard, Refused, Whole
 from inventory.snapshots.merging import Watch
 from inventory.snapshots.runs import Run
 from suppliers import gateway
-from suppliers.errors import Malformed, SupplierError
+from suppliers.errors import Malformed, SupplierError, Unchanged
 from suppliers.models import Supplier
 from suppliers.readings import Capability, Page
 
@@ -42,6 +43,8 @@ def run_full(
         _complete(run, watch or (lambda _: None))
     except runs.TimeIsUp:
         runs.hand_over(run)
+    except Unchanged as reason:
+        _keep(run, str(reason))
     except Refused as refusal:
         run.evidence |= refusal.evidence
         _end(run, Snapshot.Status.REFUSED, refusal.reason)
@@ -94,7 +97,7 @@ def _read(run: Run, watch: Watch) -> None:
     # A page is asked for when its predecessor comes in, so after the one before that was stored: its rows can be as
     # old as that moment.
     requested_at = stored_at = runs.renew(run)
-    for page in read_ahead(gateway.for_supplier(run.supplier).snapshot(run.upstream)):
+    for page in read_ahead(_pages(run)):
         try:
             guard.check(page)
             requested_at, stored_at = stored_at, _store(run, page, requested_at)
@@ -117,11 +120,18 @@ def _read(run: Run, watch: Watch) -> None:
     raise Refused("the listing ended without saying that it was complete", pages=run.snapshot.pages)
 
 
+def _pages(run: Run) -> Iterator[Page]:
+    """Raises: Unchanged, instead of the first page."""
+    feed = Feed.objects.filter(supplier=run.supplier).first()
+    begun = run.upstream is not None
+    return gateway.for_supplier(run.supplier).snapshot(run.upstream, unless=feed.mark if feed and not begun else None)
+
+
 def _store(run: Run, page: Page, requested_at: datetime) -> datetime:
     """Stage a page and the place after it, in one transaction; the time of that."""
     snapshot = run.snapshot
     read_at = requested_at - timedelta(seconds=page.age)
-    run.upstream = page.cursor
+    run.upstream, run.mark = page.cursor, page.mark
     snapshot.first_requested_at = min(read_at, snapshot.first_requested_at or read_at)
     snapshot.last_requested_at = requested_at
     snapshot.pages += 1
@@ -158,6 +168,7 @@ def _apply(run: Run) -> None:
                 "complete_as_of": snapshot.first_requested_at,
                 "complete_until": snapshot.last_requested_at,
                 "rows": snapshot.seen,
+                "mark": run.mark,
             },
         )
         if snapshot.first_requested_at is not None:
@@ -171,6 +182,12 @@ def _apply(run: Run) -> None:
         changed=snapshot.changed,
         missing=snapshot.missing,
     )
+
+
+def _keep(run: Run, reason: str) -> None:
+    """What was applied last is still all there is to know: nothing becomes younger by being seen again."""
+    log.info("snapshot_unchanged", snapshot=run.snapshot.pk, supplier=run.supplier.slug, reason=reason)
+    runs.finish(run, Snapshot.Status.APPLIED, f"The file is the one that was applied before: {reason}.")
 
 
 def _close_waiting(supplier: Supplier, as_of: datetime) -> None:

@@ -44,7 +44,8 @@ class LeaseLost(Exception):
 class Run:
     """A snapshot that this worker holds, and how far it is.
 
-    upstream: the adapter's cursor of the next page.  after: the key up to which the present phase is done.
+    upstream: the adapter's cursor of the next page.  mark: what the whole is recognised by.
+    after: the key up to which the present phase is done.
     resumed_at: the pages that were there when this worker took it over; None: it began anew.
     """
 
@@ -52,6 +53,7 @@ class Run:
     supplier: Supplier
     phase: str = READING
     upstream: Json = None
+    mark: Json = None
     after: Key = START
     lease: datetime | None = None
     evidence: dict[str, Any] = field(default_factory=dict)
@@ -176,6 +178,7 @@ def _resume(run: Run) -> None:
     if snapshot.pages and is_resumable(snapshot, run.supplier) and staging.count(snapshot.pk) == snapshot.seen:
         place = snapshot.cursor or {}
         run.phase, run.upstream = place.get("phase", READING), place.get("upstream")
+        run.mark = place.get("mark")
         run.after = (place["after"][0], place["after"][1]) if "after" in place else START
         run.evidence["resumed"] = run.evidence.get("resumed", 0) + 1
         run.resumed_at = snapshot.pages
@@ -212,7 +215,7 @@ def renew(run: Run) -> datetime:
     Raises: LeaseLost.
     """
     snapshot = run.snapshot
-    place = {"phase": run.phase, "upstream": run.upstream, "after": run.after}
+    place = {"phase": run.phase, "upstream": run.upstream, "mark": run.mark, "after": run.after}
     counts = [snapshot.pages, snapshot.total, snapshot.seen, snapshot.changed, snapshot.missing, snapshot.rejected]
     with connection.cursor() as cursor:
         cursor.execute(

@@ -2,13 +2,20 @@
 
 from suppliers.adapters import aop, rest, shopify, top
 from suppliers.adapters.calls import Connect
+from suppliers.adapters.files import adapter as file
 from suppliers.adapters.kinds import Kind
 from suppliers.credentials import unseal
 from suppliers.errors import NotConfigured
 from suppliers.models import Supplier
 from suppliers.readings import Adapter, PushReceiver
 
-ADAPTERS: dict[str, Kind] = {"rest": rest.KIND, "shopify": shopify.KIND, "top": top.KIND, "aop1688": aop.KIND}
+ADAPTERS: dict[str, Kind] = {
+    "rest": rest.KIND,
+    "file": file.KIND,
+    "shopify": shopify.KIND,
+    "top": top.KIND,
+    "aop1688": aop.KIND,
+}
 
 
 def kind_of(name: str) -> Kind:

@@ -106,14 +106,18 @@ class Judge:
     ) -> Answer:
         document, readable = _parse(response)
         answer = Answer(
-            response.status, response.headers, document, self._age(response.headers), self._evidence(response)
+            response.status,
+            response.headers,
+            document,
+            age_of(response.headers, use_last_modified=self._use_last_modified),
+            self._evidence(response),
         )
         if document is not None and not (refused and refused(document)):
             self._apply_rules(answer, definite=refused is not None and not answer.ok)
         if answer.status in accepted:
             return answer
         if not answer.ok:
-            raise _error_of(answer)
+            raise error_of(answer)
         # Who orders or calls off may be answered with nothing at all.
         if not readable and (response.body or refused is None):
             raise Malformed(f"The answer ({response.status}) is not JSON.", answer.evidence)
@@ -134,12 +138,14 @@ class Judge:
         beginning = response.body[: 8 * EVIDENCE_CHARACTERS].decode("utf-8", "replace")
         return self.redact(beginning)[:EVIDENCE_CHARACTERS]
 
-    def _age(self, headers: Mapping[str, str]) -> float:
-        age = _seconds(headers.get("Age", ""))
-        dated, modified = _http_date(headers.get("Date")), _http_date(headers.get("Last-Modified"))
-        if dated and modified and self._use_last_modified:
-            age += max(0.0, (dated - modified).total_seconds())
-        return age
+
+def age_of(headers: Mapping[str, str], *, use_last_modified: bool = True) -> float:
+    """Seconds by which the source itself says that what it sent is older than the request."""
+    age = _seconds(headers.get("Age", ""))
+    dated, modified = _http_date(headers.get("Date")), _http_date(headers.get("Last-Modified"))
+    if dated and modified and use_last_modified:
+        age += max(0.0, (dated - modified).total_seconds())
+    return age
 
 
 class ErrorRule:
@@ -226,7 +232,8 @@ def _parse(response: Response) -> tuple[Any, bool]:
         return None, False
 
 
-def _error_of(answer: Answer) -> SupplierError:
+def error_of(answer: Answer) -> SupplierError:
+    """What an answer other than 2xx means."""
     status = answer.status
     if status == HTTPStatus.UNAUTHORIZED:
         return AuthExpired("The supplier does not accept the credentials (401).")

@@ -189,24 +189,39 @@ def _map_expressions(mapping: Mapping[str, Any], path: str) -> Iterator[tuple[st
 
 
 def _other_faults(config: Mapping[str, Any]) -> Iterator[str]:
-    event_id = config.get("push", {}).get("id", HEADER)
-    if not event_id.startswith(HEADER):
-        yield from _expression_fault("push.id", event_id)
+    yield from _push_faults(config)
     for number, rule in enumerate(config.get("errors", [])):
         try:
             compile_search(rule.get("after_regex", ""))
         except NotConfigured as error:
             yield f"errors.{number}.after_regex: {error}"
-    for part in ("list", "fetch", "push"):
-        updated_at = config.get(part, {}).get("map", {}).get("updated_at")
-        if not isinstance(updated_at, dict):
-            continue
-        zone = updated_at.get("timezone", "UTC")
-        yield from zone_faults(f"{part}.map.updated_at.timezone", zone)
-        if not _is_time_format(updated_at.get("format", "iso")):
-            yield f"{part}.map.updated_at.format: neither iso, epoch_s, epoch_ms nor a strptime format."
+    for part in ("list", "fetch"):
+        yield from _map_time_faults(part, config.get(part, {}))
     if "missing_status" in config.get("fetch", {}) and config["fetch"].get("batch", 50) != 1:
         yield "fetch.missing_status: needs a batch of 1; of many rows it would not say which."
+
+
+def shared_faults(config: Mapping[str, Any]) -> Iterator[str]:
+    """Of the parts that other adapters have in common with this one: `map`, in JMESPath, and `push`."""
+    yield from _expression_faults({name: config[name] for name in ("map", "push") if name in config})
+    yield from _push_faults(config)
+
+
+def _push_faults(config: Mapping[str, Any]) -> Iterator[str]:
+    push = config.get("push", {})
+    event_id = push.get("id", HEADER)
+    if not event_id.startswith(HEADER):
+        yield from _expression_fault("push.id", event_id)
+    yield from _map_time_faults("push", push)
+
+
+def _map_time_faults(path: str, part: Mapping[str, Any]) -> Iterator[str]:
+    updated_at = part.get("map", {}).get("updated_at")
+    if not isinstance(updated_at, dict):
+        return
+    yield from zone_faults(f"{path}.map.updated_at.timezone", updated_at.get("timezone", "UTC"))
+    if not _is_time_format(updated_at.get("format", "iso")):
+        yield f"{path}.map.updated_at.format: neither iso, epoch_s, epoch_ms nor a strptime format."
 
 
 def _is_time_format(text: str) -> bool:
