@@ -30,6 +30,8 @@ from suppliers.readings import Delivery, PushReceiver
 log = structlog.get_logger(__name__)
 
 AT_ONCE = 200  # pushes of one claim: their bodies are in memory together
+# What came so soon and yet seems older than the stored number may be newer: clocks are known within bounds only.
+FRESH = timedelta(seconds=60)
 
 _STORE = """
 INSERT INTO inventory_push (supplier_id, event_id, signed_at, body, verdict, reason, events, taken, reads)
@@ -184,6 +186,8 @@ def _judge(work: _Work, found: Sorted) -> None:
     for claim in found.claims.values():
         if claim.level_id in work.outdated:
             older.add(claim.push_id)
+            if claim.at > work.pushes[claim.push_id].received_at - FRESH:
+                found.reads[claim.push_id].add(claim.level_id)
         else:
             work.pushes[claim.push_id].taken += 1
     for push in work.pushes.values():

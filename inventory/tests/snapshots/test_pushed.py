@@ -159,6 +159,14 @@ def test_an_outdated_number_changes_nothing(supplier, level):
     assert (lamps(), reads()) == (10, [])
 
 
+def test_a_number_that_just_seems_older_is_read(supplier, level):
+    """The level was read a moment ago; within what is known of clocks the push may be the newer of the two."""
+    StockLevel.objects.update(read_at=Now() - timedelta(seconds=1))
+    taken = take_in(supplier, said(4, 2))
+    assert (taken.verdict, taken.taken, reads()) == ("read", 0, [str(level.pk)])
+    assert lamps() == 10
+
+
 def test_a_jump_waits_in_quarantine(supplier, level):
     take_in(supplier, said(1_000, 30))
     level.refresh_from_db()
