@@ -5,22 +5,22 @@ from typing import Any
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.urls import URLPattern, path, reverse
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 from unfold.forms import BaseDialogForm
 
-from suppliers import gateway
+from suppliers import trial
 from suppliers.credentials import unseal
 from suppliers.errors import SupplierError
-from suppliers.forms import SupplierForm
+from suppliers.forms import SupplierForm, readable
 from suppliers.history_admin import HistoryAdmin
 from suppliers.models import Supplier, Switchboard
-from suppliers.readings import ProbeReport
+from suppliers.presets import PRESETS
 from suppliers.signals import full_snapshot_requested, policy_changed
 
 # What stored sellable numbers depend on; ages and switches are applied when a number is read.
@@ -49,6 +49,9 @@ class SupplierAdmin(HistoryAdmin):
     actions = ("full_snapshot", "stop_selling", "resume_selling")
     actions_detail = ("test", "full_snapshot_now")
     warn_unsaved_form = True
+    change_form_before_template = "suppliers/presets.html"
+    change_form_after_template = "suppliers/try.html"
+    presets = PRESETS
     fieldsets = (
         (None, {"fields": (("name", "slug"), ("enabled", "stop_selling", "auto_offer"))}),
         ("Connection", {"fields": ("adapter", "config", "stored_credentials", "new_credentials")}),
@@ -157,7 +160,7 @@ class SupplierAdmin(HistoryAdmin):
         supplier = self._found(request, object_id)
         report = None
         if request.method == "POST":
-            report = probe(supplier)
+            report = trial.probe(supplier)
             self.log_change(request, supplier, f"Tested: {'it works' if report.ok else 'it does not work'}.")
         context = {
             **self.admin_site.each_context(request),
@@ -165,9 +168,42 @@ class SupplierAdmin(HistoryAdmin):
             "opts": self.opts,
             "supplier": supplier,
             "report": report,
-            "rows": rows_of(report) if report else None,
+            "rows": trial.rows_of(report) if report else None,
         }
         return TemplateResponse(request, "suppliers/test.html", context)
+
+    def get_urls(self) -> list[URLPattern]:
+        own = path("try/", self.admin_site.admin_view(self.try_unsaved), name="suppliers_supplier_try")
+        return [own, *super().get_urls()]
+
+    def try_unsaved(self, request: HttpRequest) -> HttpResponse:
+        """Test what stands in the form, for who may save it: saved, it would be called just so."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        pk = request.POST.get("supplier", "")
+        supplier = self._found(request, pk) if pk else None
+        if not (self.has_change_permission(request, supplier) if supplier else self.has_add_permission(request)):
+            raise PermissionDenied
+        attempt = trial.attempt(SupplierForm(request.POST, instance=supplier), str(request.user.pk))
+        if supplier and attempt.report:
+            works = "it works" if attempt.report.ok else "it does not work"
+            self.log_change(request, supplier, f"Tested an unsaved configuration: {works}.")
+        rows = trial.rows_of(attempt.report) if attempt.report else None
+        context = {"report": attempt.report, "faults": attempt.faults, "rows": rows}
+        return TemplateResponse(request, "suppliers/findings.html", context)
+
+    @property
+    def preset_data(self) -> dict[str, dict[str, str]]:
+        """What the form of a new supplier is filled with."""
+        return {
+            preset.name: {
+                "adapter": preset.adapter,
+                "config": readable(preset.config),
+                "credentials": readable(dict.fromkeys(preset.secrets, "")),
+                "notes": preset.notes,
+            }
+            for preset in PRESETS
+        }
 
     def _found(self, request: HttpRequest, object_id: str) -> Supplier:
         supplier: Supplier | None = self.get_object(request, object_id)
@@ -191,31 +227,6 @@ class SupplierAdmin(HistoryAdmin):
             self.log_change(request, supplier, "Stopped selling." if stop else "Resumed selling.")
         names = ", ".join(map(str, switched)) or "none"
         messages.success(request, f"{'Stopped' if stop else 'Resumed'}: {names}.")
-
-
-def probe(supplier: Supplier) -> ProbeReport:
-    """What a test of the stored configuration finds; waits for the supplier, at most for its deadline."""
-    try:
-        return gateway.for_supplier(supplier).probe()
-    except SupplierError as error:
-        return ProbeReport(ok=False, messages=[f"{type(error).__name__}: {error}"])
-
-
-def rows_of(report: ProbeReport) -> dict[str, Any]:
-    """The rows of the first page as we understand them."""
-    page = report.page
-    rows = [
-        (
-            row.uid,
-            row.sku,
-            row.location or "–",
-            "not counted" if row.available is None else row.available,
-            ", ".join(f"{name} {units}" for name, units in row.components.items()) or "–",
-            ", ".join(sorted(row.flags)) or "–",
-        )
-        for row in (page.rows if page else ())
-    ]
-    return {"headers": ("Row", "SKU", "Location", "Available", "Made of", "Flags"), "rows": rows}
 
 
 @admin.register(Switchboard)

@@ -178,6 +178,25 @@ class ConfirmResult:
     at: datetime | None = None
 
 
+class Grade(enum.StrEnum):
+    """How one line of a test is to be taken: it works, it works but mind this, or it does not work."""
+
+    GOOD = "good"
+    NOTE = "note"
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of a test.  advice: what to do next.  evidence: the beginning of an answer, without secrets."""
+
+    subject: str
+    grade: Grade
+    detail: str
+    advice: str = ""
+    evidence: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class ProbeReport:
     """What a test of the configuration found, line by line, for a person."""
@@ -185,6 +204,7 @@ class ProbeReport:
     ok: bool
     messages: Sequence[str]
     page: Page | None = None
+    findings: Sequence[Finding] = ()
 
 
 class Adapter(Protocol):

@@ -142,7 +142,7 @@ class Judge:
 def age_of(headers: Mapping[str, str], *, use_last_modified: bool = True) -> float:
     """Seconds by which the source itself says that what it sent is older than the request."""
     age = _seconds(headers.get("Age", ""))
-    dated, modified = _http_date(headers.get("Date")), _http_date(headers.get("Last-Modified"))
+    dated, modified = http_date(headers.get("Date")), http_date(headers.get("Last-Modified"))
     if dated and modified and use_last_modified:
         age += max(0.0, (dated - modified).total_seconds())
     return age
@@ -195,10 +195,10 @@ class ErrorRule:
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds until we may call again: from a number or a date, None where there is none that makes sense."""
     value = headers.get("Retry-After", "").strip()
-    moment = _http_date(value)
+    moment = http_date(value)
     if moment is not None:
         # Against the supplier's own clock where it tells it: ours may differ.
-        now = _http_date(headers.get("Date")) or datetime.now(UTC)
+        now = http_date(headers.get("Date")) or datetime.now(UTC)
         return _bounded((moment - now).total_seconds())
     return _bounded(_seconds(value))
 
@@ -211,7 +211,7 @@ def _seconds(text: str) -> float:
     return float(text) if re.fullmatch(r"\s*[0-9]{1,12}(\.[0-9]{1,9})?\s*", text) else 0.0
 
 
-def _http_date(text: str | None) -> datetime | None:
+def http_date(text: str | None) -> datetime | None:
     if not text:
         return None
     try:

@@ -1,7 +1,7 @@
 """The direct read of a few rows, in batches as large as upstream takes them."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -92,7 +92,7 @@ class DirectRead:
         for sheet in self._listing.sheets(None, _variables(batch), next_deadline):
             age = max(age, sheet.answer.age)
             refused = refused or not sheet.answer.ok
-            rows += self._listing.rows(sheet.items, sheet.answer)
+            rows += self._listing.rows(_asked(sheet.items, batch), sheet.answer)
         self._sort(batch, rows, result, refused=refused)
         return age
 
@@ -109,6 +109,16 @@ class DirectRead:
         proven = len(batch) == 1 if refused else self._absent_is_missing and filtered
         (result.missing if proven else result.unanswered).extend(absent)
         result.rows.extend(_flagged(row, sku_of[row.uid]) for row in rows if row.uid in sku_of)
+
+
+def _asked(items: Sequence[Any], batch: Sequence[Ref]) -> Iterator[Any]:
+    """Items that know what was asked for, where that is one row: its answer need not repeat it, or be a bare number."""
+    for item in items:
+        if len(batch) > 1 or (isinstance(item, dict) and "asked" in item):
+            yield item
+        else:
+            asked = {"uid": batch[0].uid, "sku": batch[0].sku, "location": batch[0].location}
+            yield {**(item if isinstance(item, dict) else {"value": item}), "asked": asked}
 
 
 def _flagged(row: StockRow, expected_sku: str) -> StockRow:

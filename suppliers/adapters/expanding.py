@@ -69,6 +69,13 @@ class ExpandedListing:
         return not holds(self._is_head(item)) or (self._is_kept is not None and holds(self._is_kept(item)))
 
     def _expand(self, head: Any, draft: Draft, next_deadline: NextDeadline) -> None:
-        variables = {f"item.{name}": value for name, value in head.items() if isinstance(value, str | int | float)}
+        variables = {f"item.{name}": value for name, value in head.items()}
         for sheet in self._children.sheets(None, variables, next_deadline):
-            draft.take(self._children.rows(sheet.items, sheet.answer), sheet.answer.age)
+            draft.take(
+                self._children.rows((_below(item, head) for item in sheet.items), sheet.answer), sheet.answer.age
+            )
+
+
+def _below(item: Any, head: Any) -> dict[str, Any]:
+    """An item with its head, for the code alone: the numbers of a head are older.  A bare number is named `value`."""
+    return {**(item if isinstance(item, dict) else {"value": item}), "parent": head}

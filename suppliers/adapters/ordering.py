@@ -8,12 +8,13 @@ from suppliers.adapters.calls import Caller, RequestForm
 from suppliers.adapters.expressions import bind, compile_path, holds
 from suppliers.adapters.listing import Listing, NextDeadline
 from suppliers.adapters.quantities import exact, whole_units
-from suppliers.adapters.steps import Progress, Steps, Unsettled
+from suppliers.adapters.steps import Progress, Steps, Unsettled, of_item
 from suppliers.errors import Malformed, SupplierError
 from suppliers.readings import ConfirmRequest, ConfirmResult, Outcome
 from suppliers.transport import Deadline
 
 CONFLICT = 409
+NOT_FOUND = 404
 UPSTREAM_ORDER_LENGTH = 100
 DETAIL_CHARACTERS = 300
 
@@ -73,6 +74,9 @@ class Verdict:
             number, _ = exact(compile_path(config["quantity"])(item))
             if uid is not None and number is not None:
                 accepted[uid] += whole_units(number)[0]
+        if "surplus" in config:  # what is beyond the order is taken back
+            asked = units_of(order)
+            accepted = {uid: min(units, asked[uid]) for uid, units in accepted.items()}
         return accepted
 
 
@@ -123,6 +127,7 @@ class Readback:
         self._verdict = Verdict(config)
         self._is_list = "items" in config
         self._not_found: str | None = config.get("not_found")
+        self._surplus = Surplus(config["lines"], form, call, judge) if "surplus" in config.get("lines", {}) else None
 
     def readback(self, order: ConfirmRequest, next_deadline: NextDeadline) -> ConfirmResult:
         """NOT_FOUND only if every page of a list was read, or upstream said that there is no such order.
@@ -135,11 +140,33 @@ class Readback:
                 return _not_found()
             result = self._verdict.of(sheet.answer.document, order, variables)
             if result is not None:
+                if self._surplus:
+                    self._surplus.drop(sheet.answer.document, order, next_deadline)
                 return result
             if self._not_found and holds(bind(self._not_found, variables)(sheet.answer.document)):
                 return _not_found()
         # A document that is no list, and says neither yes nor no, may be one whose fields were renamed.
         return _not_found() if self._is_list else _unknown("The answer does not say whether the order is known.")
+
+
+class Surplus:
+    """Takes back what upstream holds for us beyond an order: a request that came twice had two effects."""
+
+    def __init__(self, config: Mapping[str, Any], form: RequestForm, call: Caller, judge: Judge) -> None:
+        self._config, self._form, self._call = config, form, call
+        self._read = judge.success_or(NOT_FOUND)
+
+    def drop(self, document: Any, order: ConfirmRequest, next_deadline: NextDeadline) -> None:
+        """Raises: any SupplierError, and then some of it is left for the next read-back."""
+        left = units_of(order)
+        for item in bind(self._config["items"], {"ref": order.reference})(document):
+            uid = str(compile_path(self._config["uid"])(item))
+            number, _ = exact(compile_path(self._config["quantity"])(item))
+            if left.get(uid, 0) > 0:
+                left[uid] -= whole_units(number or 0)[0]
+            elif uid in left:
+                request = self._form.request(self._config["surplus"], of_item(item))
+                self._call(request, self._read, safe=True, deadline=next_deadline())
 
 
 class Cancelling:

@@ -7,13 +7,13 @@ from typing import Any
 from suppliers.adapters.answers import REFUSALS, Answer, Judge
 from suppliers.adapters.limits import Limits
 from suppliers.adapters.listing import NextDeadline
+from suppliers.adapters.probing import Subject, examine
 from suppliers.adapters.schema import LIMITS, PUSH, TEXT, Schema, record
-from suppliers.errors import Malformed, SupplierError, Transient
-from suppliers.readings import Adapter, ConfirmRequest, ConfirmResult, Outcome, Page, ProbeReport, Ref
+from suppliers.errors import Malformed, Transient
+from suppliers.readings import Adapter, Capability, ConfirmRequest, ConfirmResult, Outcome, Page, ProbeReport, Ref
 from suppliers.transport import Deadline, Response
 
 DETAIL_CHARACTERS = 300
-SHOWN_ROWS = 3
 COMMON: Mapping[str, Schema] = {"base_url": TEXT, "limits": LIMITS, "push": PUSH}
 
 
@@ -44,14 +44,15 @@ def any_answer(judge: Judge) -> Callable[[Response], Answer]:
 
 
 def probe(adapter: Adapter) -> ProbeReport:
-    """The first page, for a person."""
-    try:
-        page = first_ready(adapter.snapshot())
-    except SupplierError as error:
-        return ProbeReport(ok=False, messages=[f"{type(error).__name__}: {error}"])
-    messages = [f"The first page holds {len(page.rows)} rows; it is {page.age:.0f} s old."]
-    messages += [f"{row.sku or 'no SKU'}: {row.available} ({row.uid})" for row in page.rows[:SHOWN_ROWS]]
-    return ProbeReport(ok=True, messages=messages, page=page)
+    """What a test of the adapter finds, for a person."""
+    return examine(
+        Subject(
+            pages=lambda: (page for page in adapter.snapshot() if not page.pending),
+            fetch=adapter.fetch if Capability.FETCH in adapter.capabilities else None,
+            filters=lambda: True,  # of a platform that is known, nothing but what was asked for is believed
+            capabilities=adapter.capabilities,
+        )
+    )
 
 
 def first_ready(pages: Iterator[Page]) -> Page:

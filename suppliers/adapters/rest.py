@@ -13,8 +13,9 @@ from suppliers.adapters.limits import Limits
 from suppliers.adapters.listing import Listing, NextDeadline, StockListing
 from suppliers.adapters.mapping import RowMapping
 from suppliers.adapters.ordering import Cancelling, Ordering, Readback
+from suppliers.adapters.probing import PROBE_SECONDS, Observed, Subject, examine
 from suppliers.adapters.validation import faults_of, secrets_of
-from suppliers.errors import NotConfigured, SupplierError
+from suppliers.errors import NotConfigured
 from suppliers.readings import (
     Capability,
     ConfirmRequest,
@@ -37,7 +38,6 @@ PARTS = {
     "cancel": Capability.CANCEL,
     "push": Capability.PUSH,
 }
-SHOWN_ROWS = 3
 
 
 class RestAdapter:
@@ -58,8 +58,9 @@ class RestAdapter:
         redact = Redaction(secrets.values())
         judge = Judge(config.get("errors", []), redact, use_last_modified=not config.get("ignore_last_modified", False))
         form = RequestForm(config, secrets)
+        self._observed = Observed(connect(self._limits))
         call = AuthorisedCaller(
-            config.get("auth", {"type": "none"}), form, connect(self._limits), judge, slot_of(config, secrets)
+            config.get("auth", {"type": "none"}), form, self._observed, judge, slot_of(config, secrets)
         )
         self._compile(config, form, call, judge)
 
@@ -81,15 +82,21 @@ class RestAdapter:
         self._cancelling = Cancelling(config["cancel"], form, call, judge) if "cancel" in config else None
 
     def probe(self) -> ProbeReport:
-        try:
-            page = next(self.snapshot())
-        except SupplierError as error:
-            return ProbeReport(ok=False, messages=[f"{type(error).__name__}: {error}"])
-        total = "no total" if page.total is None else f"{page.total:,} rows in all"
-        messages = [f"The first page holds {len(page.rows)} rows, {total}; it is {page.age:.0f} s old."]
-        messages += [f"{row.sku or 'no SKU'}: {row.available} ({row.uid})" for row in page.rows[:SHOWN_ROWS]]
-        messages.append(f"It can: {', '.join(part for part, able in PARTS.items() if able in self.capabilities)}.")
-        return ProbeReport(ok=True, messages=messages, page=page)
+        whole = Deadline(PROBE_SECONDS)
+
+        def next_deadline() -> Deadline:
+            return whole.within(self._limits.total_seconds)
+
+        direct = self._direct
+        return examine(
+            Subject(
+                pages=lambda: self._stock.pages(None, next_deadline),
+                fetch=None if direct is None else lambda refs: direct.fetch(refs, next_deadline),
+                filters=lambda: direct is not None and direct.proven,
+                capabilities=self.capabilities,
+                observed=self._observed,
+            )
+        )
 
     def snapshot(self, cursor: Json = None) -> Iterator[Page]:
         return self._stock.pages(cursor, lambda: Deadline(self._limits.total_seconds))

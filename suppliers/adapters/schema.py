@@ -186,13 +186,19 @@ VERDICT_FIELDS: Mapping[str, Schema] = {
     "stock_rejected": EXPRESSION,
     "rejected": EXPRESSION,
     "order_id": EXPRESSION,
-    "lines": record("items quantity", items=EXPRESSION, sku=EXPRESSION, uid=EXPRESSION, quantity=EXPRESSION),
+    "lines": {
+        **record(
+            "items quantity", items=EXPRESSION, sku=EXPRESSION, uid=EXPRESSION, quantity=EXPRESSION, surplus=REQUEST
+        ),
+        "dependentRequired": {"surplus": ["uid"]},
+    },
 }
 TAKEN_FIELDS: Mapping[str, Schema] = {**VERDICT_FIELDS, "counted": EXPRESSION}
 STEP = record(
     "request",
     request=REQUEST,
     for_each_line={"type": "boolean"},
+    for_each=EXPRESSION,
     orders={"type": "boolean"},
     save={"type": "object", "propertyNames": {"pattern": "^\\w+$"}, "additionalProperties": EXPRESSION},
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 from suppliers.adapters.answers import Answer, Judge
 from suppliers.adapters.calls import Caller, RequestForm, with_header
-from suppliers.adapters.expressions import MISSING, compile_path
+from suppliers.adapters.expressions import MISSING, bind, compile_path
 from suppliers.adapters.templates import render
 from suppliers.errors import Malformed, Transient
 from suppliers.readings import ConfirmLine, ConfirmRequest
@@ -36,6 +36,14 @@ class Progress:
     placed: dict[str, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What one request of a step is about: a line of ours, an item of the answer before it, or the whole order."""
+
+    line: ConfirmLine | None = None
+    variables: Mapping[str, Any] = field(default_factory=dict)
+
+
 class Steps:
     """The steps of `confirm` or `cancel`."""
 
@@ -48,6 +56,7 @@ class Steps:
         self._judge = judge
         self._steps: Sequence[Mapping[str, Any]] = config.get("steps") or [{"request": config["request"]}]
         self._line_template = config.get("line", DEFAULT_LINE)
+        self._done: Sequence[int] = config.get("done_status", ())
         self._idempotency_header: str | None = config.get("idempotency_header")
 
     def start(self, order: ConfirmRequest, **more: str) -> Progress:
@@ -64,12 +73,13 @@ class Steps:
         """
         for number, step in enumerate(self._steps, start=1):
             orders = step.get("orders", number == len(self._steps))
-            for line in order.lines if step.get("for_each_line") else [None]:
-                answer = self._send(step, line, progress, orders=orders, deadline=deadline)
+            for target in _targets(step, order, progress):
+                answer = self._send(step, target, progress, orders=orders, deadline=deadline)
                 progress.answer = answer
-                if not answer.ok:
+                if not answer.ok and answer.status not in self._done:
                     return answer
                 progress.ordered = progress.ordered or orders
+                line = target.line
                 if orders and line is not None:
                     progress.placed[line.ref.uid] = progress.placed.get(line.ref.uid, 0) + line.quantity
             self._save(step, progress)
@@ -80,13 +90,13 @@ class Steps:
     def _send(
         self,
         step: Mapping[str, Any],
-        line: ConfirmLine | None,
+        target: "Target",
         progress: Progress,
         *,
         orders: bool,
         deadline: Deadline,
     ) -> Answer:
-        values = {**progress.variables, **(_of_line(line) if line else {})}
+        values, line = {**progress.variables, **target.variables}, target.line
         request = self._form.request(step["request"], values)
         if self._idempotency_header and orders:
             key = progress.variables["ref"] if line is None else f"{progress.variables['ref']}-{line.ref.uid}"
@@ -114,6 +124,23 @@ class Steps:
             if value is MISSING or value is None:
                 raise Malformed(f"The answer holds no {name!r} for the next step.", progress.answer.evidence)
             progress.variables[f"saved.{name}"] = value
+
+
+def _targets(step: Mapping[str, Any], order: ConfirmRequest, progress: Progress) -> Sequence[Target]:
+    if "for_each" in step:
+        document = progress.answer.document if progress.answer else None
+        items = bind(step["for_each"], progress.variables)(document)
+        if not isinstance(items, list):
+            raise Malformed(f"{step['for_each'][:120]!r} is not a list in the answer.")
+        return [Target(variables=of_item(item)) for item in items]
+    if step.get("for_each_line"):
+        return [Target(line, _of_line(line)) for line in order.lines]
+    return [Target()]
+
+
+def of_item(item: Any) -> dict[str, Any]:
+    """The variables of one object that upstream listed."""
+    return {f"item.{name}": value for name, value in item.items()} if isinstance(item, dict) else {}
 
 
 def _of_line(line: ConfirmLine) -> dict[str, Any]:

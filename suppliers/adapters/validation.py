@@ -101,8 +101,7 @@ def _variable_faults(config: Mapping[str, Any]) -> Iterator[str]:
     yield from unknown_variables("list.request", config["list"]["request"], PAGE_VARIABLES)
     if "expand" in config["list"]:
         expand = config["list"]["expand"]["request"]
-        items = {name for name in variables_of(expand) if name.startswith("item.")}
-        yield from unknown_variables("list.expand.request", expand, PAGE_VARIABLES | items)
+        yield from unknown_variables("list.expand.request", expand, PAGE_VARIABLES | _items_in(expand))
     if "fetch" in config:
         single = ROW_VARIABLES if config["fetch"].get("batch", 50) == 1 else set()
         yield from unknown_variables(
@@ -110,9 +109,16 @@ def _variable_faults(config: Mapping[str, Any]) -> Iterator[str]:
         )
     if "readback" in config:
         yield from unknown_variables("readback.request", config["readback"]["request"], PAGE_VARIABLES | {"ref"})
+        surplus = config["readback"].get("lines", {}).get("surplus", {})
+        yield from unknown_variables("readback.lines.surplus", surplus, _items_in(surplus))
     for part, own in (("confirm", set[str]()), ("cancel", {"order_id"})):
         if part in config:
             yield from _step_faults(part, config[part], {"ref", "lines", "attempt"} | own)
+
+
+def _items_in(template: Any) -> set[str]:
+    """What it names of an item: upstream knows which fields there are."""
+    return {name for name in variables_of(template) if name.startswith("item.")}
 
 
 def _step_faults(part: str, config: Mapping[str, Any], known: set[str]) -> Iterator[str]:
@@ -120,7 +126,8 @@ def _step_faults(part: str, config: Mapping[str, Any], known: set[str]) -> Itera
     if "request" in config:
         yield from unknown_variables(f"{part}.request", config["request"], known)
     for number, step in enumerate(config.get("steps", [])):
-        lines = LINE_VARIABLES if step.get("for_each_line") else set()
+        lines = LINE_VARIABLES if step.get("for_each_line") else set[str]()
+        lines |= _items_in(step["request"]) if "for_each" in step else set()
         yield from unknown_variables(f"{part}.steps.{number}.request", step["request"], known | lines)
         known = known | {f"saved.{name}" for name in step.get("save", {})}
 
@@ -167,7 +174,7 @@ def _expressions(node: Any, path: str) -> Iterator[tuple[str, str]]:
         elif key == "after" and isinstance(value, dict):
             yield from _map_expressions({"available": value}, here)
         elif key in {"save", "lines"}:
-            yield from ((f"{here}.{name}", text) for name, text in value.items())
+            yield from ((f"{here}.{name}", text) for name, text in value.items() if isinstance(text, str))
         elif isinstance(value, str) and key in EXPRESSION_FIELDS:
             yield here, value
         elif isinstance(value, list):

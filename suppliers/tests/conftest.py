@@ -36,9 +36,18 @@ def loopback_suppliers(settings) -> None:
 def make_gateway(loopback_suppliers: None) -> MakeGateway:
     """A gateway to this upstream.  Limits are generous and reads are sent once unless `limits` says otherwise."""
 
-    def make(upstream: Upstream, *, slug: str = "", limits: dict[str, Any] | None = None, **config: Any) -> Gateway:
+    def make(
+        upstream: Upstream,
+        *,
+        slug: str = "",
+        limits: dict[str, Any] | None = None,
+        secrets: dict[str, str] | None = None,
+        **config: Any,
+    ) -> Gateway:
         limits = {"rate": 1000, "burst": 1000, "attempts": 1, "breaker_failures": 1000, **(limits or {})}
-        whole = {"base_url": upstream.url, "limits": limits, "list": LIST, **config}
-        return for_supplier(Supplier(slug=slug or f"played-{next(numbers)}", config=whole, credentials=seal(SECRETS)))
+        whole = {"base_url": upstream.url, "list": LIST, **config, "limits": limits}
+        return for_supplier(
+            Supplier(slug=slug or f"played-{next(numbers)}", config=whole, credentials=seal(secrets or SECRETS))
+        )
 
     return make

@@ -43,6 +43,7 @@ def form_of(**fields: object) -> dict[str, object]:
         "config": config(),
         "buffer": 0,
         "haircut": "1",
+        "on_rejection": "resource",
         "sentinel_at": 9999,
         "sentinel_cap": 50,
         "jump_units": 5,
@@ -125,7 +126,8 @@ def test_empty_credentials_leave_the_stored_ones_and_an_empty_object_removes_the
     assert admin_client.post(page, form_of(new_credentials="", buffer=1)).status_code == 302
     supplier.refresh_from_db()
     assert (unseal(supplier.credentials), supplier.buffer) == ({"token": SECRET}, 1)
-    assert admin_client.post(page, form_of(new_credentials="{}")).status_code == 302
+    without = config(list={**config()["list"], "request": {"path": "/stock"}})
+    assert admin_client.post(page, form_of(config=without, new_credentials="{}")).status_code == 302
     supplier.refresh_from_db()
     assert unseal(supplier.credentials) == {}
 
@@ -150,7 +152,18 @@ def test_stored_secrets_do_not_follow_to_another_host(admin_client, supplier, pa
         (config(list={**config()["list"], "items": "items["}), "list.items: "),
         (config("http://127.0.0.1/"), "base_url: "),
         (config("file:///etc/passwd"), "base_url: "),
-        ("{not json", "Enter a valid JSON."),
+        ('{"base_url": "x",\n  list: 1}', "Line 2, column 3: Expecting property name"),
+        ('{"auth": {}, "auth": {}}', "'auth' stands 2 times in one object"),
+        ('{"base_url": NaN}', "NaN is no number"),
+        ("[" * 100_000, "This is not JSON"),
+        ("[" * 41 + "]" * 41, "nested more than 40 levels"),
+        (config("https://0x7f.1/"), "base_url: "),
+        (config("https://[::ffff:127.0.0.1]/"), "base_url: "),
+        (config("https://user:pass@acme.example/"), "base_url: The URL holds a user name or password"),
+        (
+            config(errors=[{"when": "a", "is": "throttle", "after": "b", "after_regex": "(a+)+$"}]),
+            "errors.0.after_regex: ",
+        ),
     ],
 )
 def test_a_bad_configuration_is_explained_at_its_field_and_saves_nothing(
@@ -162,6 +175,15 @@ def test_a_bad_configuration_is_explained_at_its_field_and_saves_nothing(
     assert message in "\n".join(answer.context["adminform"].form.errors["config"])
     supplier.refresh_from_db()
     assert (supplier.config, supplier.buffer) == (config(), 0)
+
+
+@pytest.mark.parametrize("given", ["", '{"other": "x"}', '{"token": ""}'])
+def test_a_secret_that_the_configuration_names_must_be_there(admin_client, supplier, page, given):
+    needs = config(auth={"type": "bearer", "token": "$secret.token"}, headers={"X-Shop": "$secret.shop"})
+    answer = admin_client.post(page, form_of(config=needs, new_credentials=given))
+    assert "shop: used as $secret.shop. It is not stored" in str(answer.context["adminform"].form.errors)
+    supplier.refresh_from_db()
+    assert supplier.config == config()
 
 
 @pytest.mark.parametrize("role", ["superuser", "merchant", "ops"])
@@ -187,6 +209,7 @@ def test_a_test_asks_before_it_calls_and_shows_what_it_understood(loopback_suppl
     assert "It works." in shown
     assert "LAMP" in shown
     assert SECRET not in shown
+    assert "→" in shown
     assert LogEntry.objects.get().change_message == "Tested: it works."
 
 
@@ -195,7 +218,8 @@ def test_a_test_of_what_cannot_work_says_why(sign_in, supplier):
     supplier.save()
     shown = sign_in("ops").post(f"{LIST}{supplier.pk}/test/").content.decode()
     assert "It does not work." in shown
-    assert "NotConfigured" in shown
+    assert "list" in shown
+    assert "Correct the configuration or the credentials." in shown
 
 
 def test_stopping_and_resuming_is_kept_in_history_and_log(sign_in, supplier):
