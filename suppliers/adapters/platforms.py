@@ -10,7 +10,7 @@ from suppliers.adapters.listing import NextDeadline
 from suppliers.adapters.probing import Subject, examine
 from suppliers.adapters.schema import LIMITS, PUSH, TEXT, Schema, record
 from suppliers.errors import Malformed, Transient
-from suppliers.readings import Adapter, Capability, ConfirmRequest, ConfirmResult, Outcome, Page, ProbeReport, Ref
+from suppliers.readings import Adapter, Capability, ConfirmRequest, ConfirmResult, Outcome, ProbeReport, Ref
 from suppliers.transport import Deadline, Response
 
 DETAIL_CHARACTERS = 300
@@ -53,11 +53,6 @@ def probe(adapter: Adapter) -> ProbeReport:
             capabilities=adapter.capabilities,
         )
     )
-
-
-def first_ready(pages: Iterator[Page]) -> Page:
-    """The first page that is no longer pending."""
-    return next(page for page in pages if not page.pending)
 
 
 def settled(place: Callable[[], ConfirmResult]) -> ConfirmResult:

@@ -122,13 +122,15 @@ def _items_in(template: Any) -> set[str]:
 
 
 def _step_faults(part: str, config: Mapping[str, Any], known: set[str]) -> Iterator[str]:
+    if "surplus" in config.get("lines", {}):
+        yield f"{part}.lines.surplus: only a read-back takes back what is beyond the order."
     yield from unknown_variables(f"{part}.line", config.get("line", {}), (known | LINE_VARIABLES) - {"lines"})
     if "request" in config:
         yield from unknown_variables(f"{part}.request", config["request"], known)
     for number, step in enumerate(config.get("steps", [])):
-        lines = LINE_VARIABLES if step.get("for_each_line") else set[str]()
-        lines |= _items_in(step["request"]) if "for_each" in step else set()
-        yield from unknown_variables(f"{part}.steps.{number}.request", step["request"], known | lines)
+        lines = LINE_VARIABLES if step.get("for_each_line") else set()
+        items = _items_in(step["request"]) if "for_each" in step else set[str]()
+        yield from unknown_variables(f"{part}.steps.{number}.request", step["request"], known | lines | items)
         known = known | {f"saved.{name}" for name in step.get("save", {})}
 
 

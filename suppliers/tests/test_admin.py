@@ -43,7 +43,6 @@ def form_of(**fields: object) -> dict[str, object]:
         "config": config(),
         "buffer": 0,
         "haircut": "1",
-        "on_rejection": "resource",
         "sentinel_at": 9999,
         "sentinel_cap": 50,
         "jump_units": 5,

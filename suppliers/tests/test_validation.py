@@ -62,6 +62,15 @@ FAULTS: list[tuple[str, Any, str]] = [
     ("confirm.request.json", {"a": ["$line.sku"]}, "confirm.request: \\$line.sku is not known"),
     ("readback", {"request": {}, "accepted": "a"}, "readback: "),
     ("headers", {"X Y": "1"}, "headers: "),
+    ("list.map.updated_at", {"path": "at", "format": "%Y-%Q"}, "list.map.updated_at.format: "),
+    ("list.map.updated_at", {"path": "at", "format": "%Y %Y"}, "list.map.updated_at.format: "),
+    ("list.paginate", {"type": "keyset"}, "list.paginate: 'key'"),
+    ("list.expand", {"for_each": "a", "request": {"path": "/$page/$cursors"}, "items": "@"}, "list.expand.request: "),
+    (
+        "confirm.lines",
+        {"items": "a", "uid": "b", "quantity": "c", "surplus": {}},
+        "confirm.lines.surplus: only a read-back",
+    ),
 ]
 
 
