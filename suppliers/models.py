@@ -9,6 +9,7 @@ from django.db.models.functions import Now
 from simple_history.models import HistoricalRecords
 
 from suppliers.countries import CountriesField
+from suppliers.sealed import SealedField
 
 
 class OnRejection(models.TextChoices):
@@ -34,7 +35,7 @@ class Supplier(models.Model):
     name = models.CharField(max_length=200)
     adapter = models.CharField(max_length=40, default="rest", help_text="The adapter that speaks this supplier's API.")
     config = models.JSONField(default=dict, blank=True, help_text="The adapter's configuration; see docs/suppliers.md.")
-    credentials = models.BinaryField(default=bytes, blank=True, editable=False)  # encrypted; see suppliers.credentials
+    credentials = SealedField(default=bytes, blank=True, editable=False)  # encrypted; see suppliers.credentials
     enabled = models.BooleanField(default=True, help_text="Off: it is not read, and nothing of it can be sold.")
     stop_selling = models.BooleanField(default=False, help_text="Nothing of this supplier is sold while this is on.")
     auto_offer = models.BooleanField(
@@ -295,7 +296,7 @@ class TokenSlot(models.Model):
     """A token that upstream gave us for a time, shared by all processes; see suppliers.token_slots, its only writer."""
 
     key = models.CharField(max_length=64, primary_key=True)
-    sealed = models.BinaryField(default=bytes)  # encrypted; see suppliers.credentials
+    sealed = SealedField(default=bytes)  # encrypted; see suppliers.credentials
     expires_at = models.DateTimeField(null=True)
     leased_until = models.DateTimeField(null=True)  # somebody is getting a new one
     updated_at = models.DateTimeField(db_default=Now())

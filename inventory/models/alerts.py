@@ -7,6 +7,7 @@ from django.db.models.functions import Now
 from simple_history.models import HistoricalRecords
 
 from inventory.models.runs import Discrepancy
+from suppliers.sealed import SealedField
 
 
 class AlertChannel(models.Model):
@@ -15,7 +16,7 @@ class AlertChannel(models.Model):
     name = models.CharField(max_length=100, unique=True)
     url = models.CharField("webhook", blank=True, max_length=500, help_text="An https address.")
     email = models.EmailField(blank=True, help_text="Or an e-mail address.")
-    secret = models.BinaryField(default=bytes, blank=True, editable=False)  # encrypted; see suppliers.credentials
+    secret = SealedField(default=bytes, blank=True, editable=False)  # encrypted; see suppliers.credentials
     kinds = ArrayField(
         models.CharField(max_length=20, choices=Discrepancy.Kind),
         default=list,
