@@ -9,19 +9,17 @@ and which of our orders a reading includes `inventory.inclusion`.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from django.db import connection
 
-from inventory import arrays, discrepancies, effects, ledger, terms, transitions
-from inventory.caution import Window
+from inventory import arrays, discrepancies, effects, ledger, standings, transitions
 from inventory.effects import Due
 from inventory.inclusion import Promise
 from inventory.ledger import Origin
 from inventory.models import Allocation, Effect, StockMovement
-from inventory.positions import INHERITS, OF_EVENT, READ_AT
 from inventory.transitions import Numbers, Standing
 
 
@@ -77,43 +75,6 @@ class _Changes:
         return [(level, after) for level, after in self.levels if transitions.is_moved(level.numbers, after)]
 
 
-_STANDING = f"""
-SELECT level.id, level.supplier_id, level.version, level.reported, level.sellable, level.allocated, level.read_at,
-       level.misses, level.rejection_cap, level.rejections, level.capped_until, level.quarantined_reported,
-       level.quarantined_at, {READ_AT},
-       CASE WHEN {INHERITS} AND feed.complete_as_of >= COALESCE(level.read_at, '-infinity')
-            THEN feed.complete_until END,
-       refusal.at, refusal.floor, {terms.COLUMNS}
-FROM inventory_stocklevel level
-JOIN suppliers_supplier supplier ON supplier.id = level.supplier_id
-{terms.JOINS}
-LEFT JOIN inventory_feed feed ON feed.supplier_id = level.supplier_id
-LEFT JOIN LATERAL (
-    SELECT at, reported_after - allocated_after AS floor FROM inventory_stockmovement
-    WHERE level.rejection_cap IS NOT NULL AND level_id = level.id AND cause = 'rejection'
-    ORDER BY version DESC LIMIT 1
-) refusal ON true
-WHERE level.id = ANY(%s::bigint[])
-ORDER BY level.id
-"""
-_SUPPLIERS = f"""
-SELECT id, settlement_lag_seconds, exclusive, replicas, {discrepancies.HARD_JUMPS}
-FROM suppliers_supplier supplier WHERE id IN (SELECT supplier_id FROM inventory_stocklevel WHERE id = ANY(%s::bigint[]))
-"""
-# Also of events that have ended since: a reading belongs to the time that it is as new as.
-_WINDOWS = f"""
-SELECT level.id, event.starts_at, event.ends_at, event.jump_ratio, event.jump_units, event.repeats_prove
-FROM inventory_salesevent event JOIN inventory_stocklevel level ON {OF_EVENT}
-WHERE event.switched_on AND event.ends_at > %s AND event.starts_at <= now() AND level.id = ANY(%s::bigint[])
-"""
-_OPEN_UPSTREAM = """
-SELECT level_id, id, quantity, confirmed_at, created_at, observed, state = 'confirmed' FROM inventory_allocation
-WHERE level_id = ANY(%s::bigint[]) AND (state = 'confirmed' OR state = 'committed' AND by_hand) ORDER BY id
-"""
-_UNPROVEN = """
-SELECT level_id, sum(quantity) FROM inventory_allocation
-WHERE level_id = ANY(%s::bigint[]) AND state = 'settled' AND confirmed_at IS NULL GROUP BY level_id
-"""
 # The reading and what it settles are one statement: no moment, and no crash, lies between them.
 _STORE = """
 WITH settled AS (
@@ -173,10 +134,8 @@ def _absorb(
 ) -> Absorbed:
     newest = {reading.level_id: reading for reading in sorted(readings, key=lambda one: one.read_at)}
     locked = ledger.lock_levels(list(newest), skip_locked=skip_locked)
-    levels, now = _standing(locked)
-    levels = _with_unproven(levels)
-    levels = _within_events(levels, min((reading.read_at for reading in readings), default=now))
-    promises = _open_upstream([level.id for level in levels if level.numbers.allocated])
+    levels, now = standings.before_readings(locked, [reading.read_at for reading in readings])
+    promises = standings.open_upstream([level.id for level in levels if level.numbers.allocated])
     changes = _Changes(StockMovement.Cause.READING, origin)
     stale = []
     for level in levels:
@@ -220,7 +179,7 @@ def _write_off(allocation_ids: Sequence[int], changes: _Changes, closed: Sequenc
     ledger.lock_levels(list({promise.level_id for promise in _promises(allocation_ids, closed)}))
     # Again, under the lock: a cancel or another worker may have closed some since.
     promises = _promises(allocation_ids, closed)
-    levels, now = _standing({promise.level_id for promise in promises})
+    levels, now = standings.of_levels({promise.level_id for promise in promises})
     changes.lost = [promise.id for promise in promises]
     changes.reference = promises[0].reference if promises else ""
     rejected = changes.cause == StockMovement.Cause.REJECTION
@@ -237,7 +196,7 @@ def retrust(level_ids: Sequence[int], *, origin: Origin, skip_locked: bool = Fal
     Locks: Sku rows, then levels.  Requires an open transaction.
     """
     locked = ledger.lock_levels(level_ids, skip_locked=skip_locked)
-    levels, _ = _standing(locked)
+    levels, _ = standings.of_levels(locked)
     changes = _Changes(StockMovement.Cause.POLICY, origin)
     changes.levels = [(level, transitions.by_policy(level)) for level in levels]
     changes.levels = changes.moved()
@@ -250,48 +209,11 @@ def believe(level_ids: Sequence[int], *, reason: str, origin: Origin) -> Absorbe
 
     Locks: Sku rows, then levels.  Requires an open transaction.
     """
-    levels, _ = _standing(ledger.lock_levels(level_ids))
+    levels, _ = standings.of_levels(ledger.lock_levels(level_ids))
     changes = _Changes(StockMovement.Cause.POLICY, origin, detail=f"believed: {reason}"[:300])
     changes.levels = [(level, transitions.by_person(level)) for level in levels if level.numbers.quarantined_at]
     codes = _write(changes)
     return Absorbed([level.id for level, _ in changes.levels], [], [], codes)
-
-
-def _standing(level_ids: set[int]) -> tuple[list[Standing], datetime]:
-    """Locked levels by id, and the database's time."""
-    with connection.cursor() as cursor:
-        cursor.execute(_SUPPLIERS, [arrays.literal(level_ids)])
-        suppliers = {
-            supplier_id: (timedelta(seconds=lag), exclusive, replicas, jumps >= transitions.BOAST)
-            for supplier_id, lag, exclusive, replicas, jumps in cursor.fetchall()
-        }
-        cursor.execute(_STANDING, [arrays.literal(level_ids)])
-        levels = [
-            Standing(*[*row[:3], Numbers(*row[3:13]), terms.policy(row[17:]), *suppliers[row[1]], *row[13:17]])
-            for row in cursor.fetchall()
-        ]
-        cursor.execute("SELECT clock_timestamp()")
-        return levels, cursor.fetchone()[0]
-
-
-def _within_events(levels: Sequence[Standing], since: datetime) -> list[Standing]:
-    """The levels with the events that readings since then may fall into."""
-    windows: dict[int, list[Window]] = {}
-    with connection.cursor() as cursor:
-        cursor.execute(_WINDOWS, [since, arrays.literal(level.id for level in levels)])
-        for level_id, *window in cursor.fetchall():
-            windows.setdefault(level_id, []).append(Window(*window))
-    return [replace(level, windows=windows[level.id]) if level.id in windows else level for level in levels]
-
-
-def _with_unproven(levels: Sequence[Standing]) -> list[Standing]:
-    exclusive = [level.id for level in levels if level.exclusive]
-    if not exclusive:
-        return list(levels)
-    with connection.cursor() as cursor:
-        cursor.execute(_UNPROVEN, [arrays.literal(exclusive)])
-        units = dict(cursor.fetchall())
-    return [replace(level, unproven=units.get(level.id, 0)) for level in levels]
 
 
 def _read_again(levels: Sequence[tuple[Standing, Numbers]]) -> None:
@@ -302,16 +224,6 @@ def _read_again(levels: Sequence[tuple[Standing, Numbers]]) -> None:
             for delay in transitions.reads_again(level, after)
         ]
     )
-
-
-def _open_upstream(level_ids: Sequence[int]) -> dict[int, list[Promise]]:
-    found: dict[int, list[Promise]] = {}
-    if level_ids:
-        with connection.cursor() as cursor:
-            cursor.execute(_OPEN_UPSTREAM, [arrays.literal(level_ids)])
-            for level_id, *allocation in cursor.fetchall():
-                found.setdefault(level_id, []).append(Promise(*allocation))
-    return found
 
 
 def _promises(allocation_ids: Sequence[int], closed: Sequence[str]) -> list[_Promise]:
