@@ -190,7 +190,8 @@ def give_back(claimed: Claim, *, again: bool = False) -> None:
     again: an effect to send it once more is written; otherwise the caller's is still open.
     """
     with transaction.atomic(durable=True), connection.cursor() as cursor:
-        ledger.lock_levels(claimed.level_ids)
+        # All levels of the order: a cancel releases those at other suppliers too; to lock them later could deadlock.
+        resourcing.lock(claimed.order)
         cursor.execute(_BACK_TO_COMMITTED, [claimed.ids, claimed.lease_until])
         back = [cancelled for (cancelled,) in cursor.fetchall()]
         # The cancel that came meanwhile left these units to us.

@@ -1,8 +1,12 @@
 """Orders that are cancelled before, while and after upstream learns of them."""
 
-import pytest
+import re
 
-from inventory import reconciliation
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from inventory import claims, reconciliation
 from inventory.models import Discrepancy
 from inventory.tests.promises import cancel, make_due, open_effects, pass_time, place, states
 from inventory.tests.reconciliation.sides import SKU, available, confirm, sold, sync, without
@@ -80,3 +84,20 @@ def test_a_cancel_that_upstream_cannot_be_told_is_shown_to_a_person(supplier, ch
     reconciliation.cancel_due(supplier.pk)
     assert open_effects("cancel") == 0
     assert Discrepancy.objects.get().evidence["intent"] == "cancel"
+
+
+def test_who_gives_a_cancelled_order_back_locks_all_of_its_levels_at_once(make_supplier, make_level):
+    first = make_level("TEA", 2, supplier=make_supplier(), priority=2)
+    last = make_level("TEA", 2, supplier=make_supplier(), priority=1)
+    place("order-1", {"TEA": 4})
+    claimed = claims.claim(last.supplier, "order-1", lease_seconds=60)
+    assert claimed
+    cancel("order-1")
+    place("order-2", {"TEA": 1})  # what came back at once is sold again
+    with CaptureQueriesContext(connection) as queries:
+        claims.give_back(claimed)
+    locks = [
+        query["sql"] for query in queries if re.search("FROM inventory_stocklevel .* FOR NO KEY UPDATE", query["sql"])
+    ]
+    assert f"'{{{first.pk},{last.pk}}}'" in locks[0]
+    assert states("order-1") == [("released", 2), ("released", 2)]
