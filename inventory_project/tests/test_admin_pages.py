@@ -14,6 +14,7 @@ from inventory.models import (
     Discrepancy,
     Effect,
     Feed,
+    LearnedBuffer,
     LevelPolicy,
     Offer,
     Push,
@@ -35,6 +36,7 @@ def stock(make_supplier, make_level, make_storefront):
     supplier = make_supplier("acme", config={"base_url": "https://acme.example"})
     level = make_level("LAMP", 9, supplier=supplier, location="HAM")
     LevelPolicy.objects.create(level=level, buffer=1)
+    LearnedBuffer.objects.create(supplier=supplier, level=level, buffer=2, proven=True, reason="refused too often")
     Feed.objects.create(supplier=supplier, complete_as_of=level.read_at, complete_until=level.read_at, rows=1)
     Snapshot.objects.create(supplier=supplier, kind="full", status="applied", total=1, seen=1)
     Snapshot.objects.create(supplier=supplier, kind="full", status="refused", reason="too few rows", seen=3)
@@ -73,7 +75,7 @@ def pages_of(app_labels: set[str]) -> dict[str, list[str]]:
 def test_every_page_renders(stock, sign_in, role):
     client = sign_in(role)
     pages = pages_of(EVERYTHING_OURS)
-    assert len(pages) == 18
+    assert len(pages) == 19
     for urls in pages.values():
         for url in urls:
             answer = client.get(url, follow=True)
