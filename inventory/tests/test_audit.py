@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import DatabaseError, IntegrityError, connection
 
 from inventory import audit, availability
 from inventory.models import Sku, StockLevel, StockMovement
@@ -58,6 +58,29 @@ def constraint_back():
 
 def rules() -> list[str]:
     return [difference.rule for difference in audit.differences()]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE inventory_stockmovement SET sellable_after = 99 WHERE version = 3",
+        "DELETE FROM inventory_stockmovement WHERE version = 3",
+        # Whoever can change what a movement says could hide what was sold.
+        "UPDATE inventory_stockmovement SET reference = 'nobody'",
+    ],
+)
+def test_the_database_refuses_to_change_a_movement(level, statement):
+    written = list(StockMovement.objects.values().order_by("id"))
+    with pytest.raises(DatabaseError, match="append_only"), connection.cursor() as cursor:
+        cursor.execute(statement)
+    assert list(StockMovement.objects.values().order_by("id")) == written
+
+
+def test_a_version_is_written_once(level):
+    movement = StockMovement.objects.get(level=level, version=3)
+    movement.pk = None
+    with pytest.raises(IntegrityError, match="movement_version"):
+        movement.save(force_insert=True)
 
 
 def test_honest_books_have_no_differences(level):

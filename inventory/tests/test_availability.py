@@ -181,6 +181,50 @@ def test_a_stale_fill_loses_against_a_commit_under_way_and_against_a_finished_on
     assert cached() == b"v2"
 
 
+def late_publish() -> None:
+    """Two writers at once; the one that committed first publishes last."""
+    first, second = cache.tombstone(["TEA"]), cache.tombstone(["TEA"])
+    cache.publish(entry(2), second)
+    cache.publish(entry(1), first)
+
+
+def late_fill() -> None:
+    """A reader that read before the COMMIT fills after it, and Redis has evicted what was published."""
+    leases = cache.lease(["TEA"])
+    cache.publish(entry(2), cache.tombstone(["TEA"]))
+    get_redis_connection("default").delete("stock:{TEA}")
+    cache.fill(entry(1), leases)
+
+
+def older_fill() -> None:
+    """A reader still has its lease, but a newer value is there."""
+    leases = cache.lease(["TEA"])
+    get_redis_connection("default").set("stock:{TEA}", b"2:v2")
+    cache.fill(entry(1), leases)
+
+
+@pytest.mark.parametrize(
+    ("race", "script", "guard"),
+    [
+        (late_publish, "_PUBLISH", "tonumber(string.match(entry, '^(%d+):')) >= tonumber(ARGV[2])"),
+        (late_fill, "_FILL", "redis.call('GET', KEYS[2]) ~= ARGV[1]"),
+        (older_fill, "_FILL", "tonumber(string.match(entry, '^(%d+):')) > tonumber(ARGV[2])"),
+    ],
+    ids=["version of a publish", "lease", "version of a fill"],
+)
+def test_without_its_guard_an_older_number_comes_back(race, script, guard, monkeypatch):
+    race()
+    assert cached() != b"v1"
+    cache.drop(["TEA"])
+    real = getattr(cache, script)
+    assert real.count(guard) == 1
+    monkeypatch.setattr(cache, script, real.replace(guard, "false"))
+    # Without what is compiled already.
+    monkeypatch.setattr(cache, "_scripts", cache._scripts.__wrapped__)
+    race()
+    assert cached() == b"v1"
+
+
 def test_only_one_reader_at_a_time_fills():
     first, second = cache.lease(["TEA"]), cache.lease(["TEA"])
     assert (list(first), second) == (["TEA"], {})
