@@ -34,12 +34,13 @@ def fits(intent: Intent) -> bool:
     return any(held == dict(intent.lines) for (held,) in lines)
 
 
-def open_for(intent: Intent, current: Mapping[str, Position]) -> Hold | None:
+def open_for(intent: Intent, current: Mapping[str, Position], consumed: Sequence[Hold]) -> Hold | None:
     """The live hold that the order consumes, its units counted as free in `current`; None if there is none any more.
 
+    consumed: by earlier orders of the batch, of which nothing is written yet.
     Locks: the Reservation row.  Requires an open transaction in which the levels are locked.
     """
-    if intent.reservation is None:
+    if intent.reservation is None or any(hold.reservation == intent.reservation for hold in consumed):
         return None
     live = Reservation.objects.select_for_update().filter(
         pk=intent.reservation,

@@ -172,7 +172,7 @@ def _place_in_transaction(intents: Sequence[Intent], codes: Sequence[str]) -> _B
         if intent.reservation and not holds.fits(intent):
             batch.outcomes[at] = WrongReservation()
             continue
-        hold = holds.open_for(intent, current)
+        hold = holds.open_for(intent, current, [draft.hold for draft in drafts.values() if draft.hold])
         decision = sourcing.decide(current, intent.lines, intent.destination)
         holds.close(hold, refused=not decision.takes)
         if not decision.takes:

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import Sum
 from django.db.models.functions import Now
 
-from inventory import availability, events, locks, stock
+from inventory import audit, availability, events, locks, stock
 from inventory.ledger import Origin
 from inventory.models import Allocation, Effect, Offer, SalesEvent, Sku, StockLevel, StockMovement
 from orders import cancellation, placement
@@ -282,6 +282,27 @@ def test_an_order_with_other_lines_than_its_hold_is_refused(make_level, intent):
     assert place(intent("k", ("TEA", 4), reservation=UUID(hold["id"]))) == [WrongReservation()]
     assert place(intent("l", ("TEA", 4), reservation=UUID(int=0))) == [WrongReservation()]
     assert rows() == before
+
+
+def test_two_orders_of_one_batch_do_not_both_get_one_hold(intent, make_level):
+    level = make_level("TEA", 6)
+    hold = body(place(intent("h", ("TEA", 5), hold_seconds=60))[0])
+    orders = [intent(key, ("TEA", 5), reservation=UUID(hold["id"])) for key in ("k", "l")]
+    first, second = place(*orders)
+    assert "reservation_expired" not in body(first)
+    assert shortages(second) == [("TEA", 5, 1)]
+    assert allocated(level) == 5
+    assert list(audit.differences()) == []
+
+
+def test_an_order_on_a_hold_that_its_batch_consumed_is_decided_anew(intent, make_level):
+    level = make_level("TEA", 10)
+    hold = body(place(intent("h", ("TEA", 5), hold_seconds=60))[0])
+    first, second = place(*[intent(key, ("TEA", 5), reservation=UUID(hold["id"])) for key in ("k", "l")])
+    assert "reservation_expired" not in body(first)
+    assert body(second)["reservation_expired"] is True
+    assert allocated(level) == 10
+    assert list(audit.differences()) == []
 
 
 def test_in_shortfall_a_hold_converts_only_as_far_as_it_is_sellable(make_level, intent):
