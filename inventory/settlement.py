@@ -15,7 +15,7 @@ from typing import Any
 
 from django.db import connection
 
-from inventory import arrays, discrepancies, effects, ledger, standings, transitions
+from inventory import arrays, breaches, discrepancies, effects, ledger, standings, transitions
 from inventory.effects import Due
 from inventory.inclusion import Promise
 from inventory.ledger import Origin
@@ -148,6 +148,7 @@ def _absorb(
             changes.levels.append((level, read.numbers))
             changes.settled.extend(read.settled)
             changes.observed.update(read.observed)
+    breaches.measure(changes.levels)
     codes = _write(changes)
     _read_again(changes.levels)
     changed = [level.id for level, _ in changes.moved()]

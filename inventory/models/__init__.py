@@ -1,6 +1,7 @@
 """What we may promise: SKUs, upstream rows, promises, and the ledger of every change."""
 
 from inventory.models.alerts import Alert, AlertChannel
+from inventory.models.breaches import LagBreach
 from inventory.models.events import SalesEvent
 from inventory.models.goods import SKU_PATTERN, Feed, LevelPolicy, Offer, Sku, StockLevel, Wanted
 from inventory.models.learning import LearnedBuffer
@@ -16,6 +17,7 @@ __all__ = [
     "Discrepancy",
     "Effect",
     "Feed",
+    "LagBreach",
     "LearnedBuffer",
     "LevelPolicy",
     "Offer",

@@ -91,6 +91,11 @@ class Allocation(models.Model):
                 condition=Q(state="settled", confirmed_at__isnull=True),
                 name="allocation_unproven",
             ),
+            models.Index(
+                fields=["level", "closed_at"],
+                condition=Q(state="settled", confirmed_at__isnull=False),
+                name="allocation_settled",
+            ),
             models.Index(fields=["lease_until"], condition=Q(state="sending"), name="allocation_claimed"),
             models.Index(fields=["expires_at"], condition=Q(state="held"), name="allocation_held"),
             models.Index(fields=["reference"], condition=Q(at_risk__gt=0), name="allocation_waiting"),

@@ -66,6 +66,7 @@ class Discrepancy(models.Model):
         COLLISION = "collision"  # one code on several upstream rows
         QUARANTINE = "quarantine"  # a number rose too much to be believed
         UNSETTLED = "unsettled"  # upstream's number has not taken in an order of ours for too long
+        LAG = "lag"  # upstream's data is older than declared; reference: the kind of `LagBreach`
         LATE = "late"  # two snapshot intervals passed without one
         OVERDUE = "overdue"  # effects that should be done are not; reference: their kind
 

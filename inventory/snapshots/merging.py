@@ -8,7 +8,7 @@ from functools import partial
 import structlog
 from django.db import transaction
 
-from inventory import availability, ledger, settlement, terms, trust
+from inventory import availability, breaches, ledger, settlement, terms, trust
 from inventory.batches import Pace, work_off
 from inventory.ledger import Origin
 from inventory.lots import Lots
@@ -105,10 +105,16 @@ def _store(run: Run, known: Sequence[Different], origin: Origin, paces: Paces) -
     policy = _policy(run)
     idle: list[Different] = []
     others: list[Different] = []
+    telling = breaches.may_show([row.level_id for row in known if row.level_id and _is_idle_fall(row)])
     for row in known:
-        (idle if row.idle and _is_plausible(run, row, policy) else others).append(row)
+        simple = row.idle and row.level_id not in telling and _is_plausible(run, row, policy)
+        (idle if simple else others).append(row)
     work_off(idle, partial(_store_idle, run, origin, others), paces.idle)
     work_off(others, partial(_absorb, run, origin), paces.others)
+
+
+def _is_idle_fall(row: Different) -> bool:
+    return row.idle and row.available is not None and row.reported is not None and row.available < row.reported
 
 
 def _is_plausible(run: Run, row: Different, policy: trust.Policy) -> bool:
