@@ -6,8 +6,9 @@ the order's units only later, that reading did not, and the data was older than 
 without the order is than the order, and not older than this one is.
 Others may buy there, and a delivery may hide a fall.  So all that the number did lately is gone through.  A fall that
 equals the units of our oldest orders shows them; a rise may have hidden whatever waited to be shown, and any other fall
-may have been part of it: those orders are waited for no more.  Moves that no order of ours explains make the level
-doubtful for a day: what is found there meanwhile may be a stranger's doing.
+may have been part of it: those orders are waited for no more.  Moves that no order of ours explains, or that several do
+each alone, make the level doubtful for a day: what is found there meanwhile may be a stranger's doing, or another
+order's.
 """
 
 from collections.abc import Sequence
@@ -103,6 +104,8 @@ class _Level:
         self.waiting = [one for one in waiting if one not in gone] + later
         if shown:
             self._show(move, shown)
+            if len(gone) > len(shown):
+                self.doubtful_since = move.at  # nobody knows which of them are still to come
         elif rise is not None and rise.before == move.after and move.at - rise.at <= 2 * self.lag:
             self.fallen_back, self.doubtful_since = rise, self.doubtful_before_rise
         else:

@@ -11,6 +11,7 @@ from inventory import (
     holds,
     lanes,
     learning,
+    outdated,
     reconciliation,
     resourcing,
     snapshots,
@@ -67,6 +68,11 @@ def read_back(supplier_id: int) -> None:
 @shared_task(soft_time_limit=50, time_limit=60)
 def review_unsettled() -> None:
     deadlines.review()
+
+
+@shared_task(soft_time_limit=50, time_limit=60)
+def review_outdated() -> None:
+    outdated.review()
 
 
 @shared_task(soft_time_limit=50, time_limit=60)

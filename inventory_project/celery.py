@@ -25,6 +25,8 @@ app.conf.beat_schedule = {
     "resolve-expired-claims": {"task": "inventory.tasks.resolve_expired_claims", "schedule": 5.0},
     # An order that its supplier's number does not take in is shown at most this long after its deadline.
     "review-unsettled": {"task": "inventory.tasks.review_unsettled", "schedule": 60.0},
+    # That a supplier's data is older than it declares is shown at most this long after it was beyond doubt.
+    "review-outdated": {"task": "inventory.tasks.review_outdated", "schedule": 60.0},
     # Expired holds free their units at most this long after their deadline, sold or not.
     "expire-holds": {"task": "inventory.tasks.expire_holds", "schedule": 10.0},
     # What is riskiest is read with what is left of each supplier's budget, looked at so often.

@@ -5,6 +5,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.decorators import display
 
+from inventory.admin.lag import lag_tables
 from inventory.admin.learning import learned_tables
 from inventory.admin.pages import Table, TablesAdmin, age, label, link, seconds_since
 from inventory.admin.pushes import is_pushing, pushes_table
@@ -24,6 +25,7 @@ class StockedSupplierAdmin(TablesAdmin, SupplierAdmin):
     def tables(self, request: HttpRequest, obj: Supplier) -> list[Table]:
         return [
             catalogue_table(obj),
+            *lag_tables(obj),
             *learned_tables(obj),
             snapshots_table(obj),
             *([pushes_table(obj)] if is_pushing(obj) else []),
