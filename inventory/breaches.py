@@ -66,7 +66,7 @@ def measure(readings: Sequence[tuple[Standing, Numbers]]) -> None:
     found = []
     for level_id, (moves, placed) in _moves([falls[level_id][0] for level_id in promises]).items():
         level, fall = falls[level_id]
-        orders = [Order(*one, placed=placed[one[1]]) for one in promises[level_id] if one[1] in placed]
+        orders = [Order(*[*one, placed[one[1]]]) for one in promises[level_id] if one[1] in placed]
         if breach := lateness.find(fall, moves, orders, level.lag):
             found.append((level, fall, breach))
     if found:
@@ -122,7 +122,7 @@ def _moves(levels: Sequence[Standing]) -> dict[int, tuple[list[Move], dict[str, 
 
 
 def _record(found: Sequence[tuple[Standing, Fall, Breach]]) -> None:
-    columns = [
+    columns: list[Any] = [
         [level.supplier_id for level, _, _ in found],
         [level.id for level, _, _ in found],
         [breach.kind for _, _, breach in found],

@@ -44,7 +44,7 @@ def test_three_in_a_day_are_beyond_doubt_and_two_are_not(level):
     assert (outdated.review(), states()) == (1, [("late", "open")])
     discrepancy = Discrepancy.objects.get()
     assert (discrepancy.kind, discrepancy.supplier, discrepancy.level) == ("lag", level.supplier, None)
-    assert discrepancy.evidence["what_to_do"] == "settlement_lag_seconds = 166"
+    assert discrepancy.evidence["what_to_do"] == "settlement_lag_seconds = 165"
     assert discrepancy.evidence["shown_by"][0] == {"orders": ["order-1"]}
 
 
