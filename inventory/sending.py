@@ -16,6 +16,7 @@ from inventory import claims
 from inventory.asked import Claim
 from suppliers.adapters.limits import Limits
 from suppliers.errors import Conflict, SupplierError, Transient
+from suppliers.importance import for_an_order
 from suppliers.models import Supplier
 from suppliers.readings import Adapter, Capability, ConfirmResult, Outcome, Ref
 
@@ -109,7 +110,8 @@ def _compare(upstream: Adapter, claimed: Claim) -> Claim:
 def _read(upstream: Adapter, claimed: Claim) -> Mapping[Ref, int | None]:
     """What upstream has of each row; None: it does not count it.  Raises: SupplierError."""
     refs = list(dict.fromkeys(part.ref for part in claimed.parts))
-    result = upstream.fetch(refs)
+    with for_an_order():
+        result = upstream.fetch(refs)
     has: dict[tuple[str, str], int | None] = {(ref.uid, ref.location): 0 for ref in result.missing}
     has |= {(row.uid, row.location): row.available for row in result.rows}
     unread = [ref.uid for ref in refs if (ref.uid, ref.location) not in has]

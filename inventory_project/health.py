@@ -8,11 +8,17 @@ from typing import Any
 import redis
 from django.conf import settings
 from django.db import DatabaseError, connection
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
+from django_prometheus.exports import ExportToDjangoView
 from django_redis import get_redis_connection
+from prometheus_client import CollectorRegistry, generate_latest
 
+from suppliers.budgets import BudgetFigures
+
+SHARED = CollectorRegistry()
+SHARED.register(BudgetFigures())
 PATIENCE = 0.5  # seconds that a Redis has to answer
 # What a dependency's absence looks like; the text of an error may carry addresses and stays in the logs.
 FAILURES = (DatabaseError, redis.RedisError, OSError)
@@ -38,6 +44,15 @@ def readyz(_: HttpRequest) -> JsonResponse:
     status = "unavailable" if down & needed else "degraded" if down else "ok"
     code = HTTPStatus.SERVICE_UNAVAILABLE if down & needed else HTTPStatus.OK
     return JsonResponse({"status": status, "dependencies": found}, status=code)
+
+
+@require_safe
+@never_cache
+def metrics(request: HttpRequest) -> HttpResponse:
+    """The figures of this container's processes, and of what all of them share."""
+    answer: HttpResponse = ExportToDjangoView(request)
+    answer.content += generate_latest(SHARED)
+    return answer
 
 
 def examine(ask: Callable[[], object]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from unfold.enums import ActionVariant
 from unfold.forms import BaseDialogForm
 
 from suppliers import trial
+from suppliers.budgets import budget_of
 from suppliers.credentials import unseal
 from suppliers.errors import SupplierError
 from suppliers.forms import SupplierForm, readable
@@ -45,7 +46,7 @@ class SupplierAdmin(HistoryAdmin):
     list_display: tuple[str, ...] = ("name", "slug", "adapter", "enabled", "selling", "buffer")
     list_filter = ("enabled", "stop_selling")
     search_fields = ("name", "slug")
-    readonly_fields = ("stored_credentials",)
+    readonly_fields = ("stored_credentials", "budget")
     actions = ("full_snapshot", "stop_selling", "resume_selling")
     actions_detail = ("test", "full_snapshot_now")
     warn_unsaved_form = True
@@ -54,7 +55,7 @@ class SupplierAdmin(HistoryAdmin):
     presets = PRESETS
     fieldsets = (
         (None, {"fields": (("name", "slug"), ("enabled", "stop_selling", "auto_offer"))}),
-        ("Connection", {"fields": ("adapter", "config", "stored_credentials", "new_credentials")}),
+        ("Connection", {"fields": ("adapter", "config", "stored_credentials", "new_credentials", "budget")}),
         ("Delivery", {"fields": (("ships_to", "lead_days", "on_rejection"),)}),
         (
             "Trust",
@@ -128,6 +129,11 @@ class SupplierAdmin(HistoryAdmin):
             return ", ".join(sorted(unseal(supplier.credentials))) or "none"
         except SupplierError as error:
             return str(error)
+
+    @display(description="Calls")
+    def budget(self, supplier: Supplier) -> str:
+        """How much of what the supplier allows is used."""
+        return str(budget_of(supplier)) if supplier.pk else "–"
 
     @admin.action(description="Full snapshot", permissions=["operate"])
     def full_snapshot(self, request: HttpRequest, queryset: QuerySet[Supplier]) -> None:

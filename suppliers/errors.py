@@ -15,6 +15,10 @@ class Throttled(SupplierError):
         self.retry_after = retry_after
 
 
+class QuotaExhausted(Throttled):
+    """The supplier's calls of this day are used up; nothing was sent, and retry_after is when they begin anew."""
+
+
 class Transient(SupplierError):
     """The supplier failed on its side; retry later.  sent: the request had left, so it may have taken effect."""
 
@@ -33,6 +37,10 @@ class UpstreamTimeout(Transient):
 
 class AuthExpired(SupplierError):
     """The supplier does not accept our credentials any more; renew them in the admin."""
+
+
+class WrongClock(AuthExpired):
+    """The supplier does not accept the time in our requests; set our clock right, or tell the supplier of its own."""
 
 
 class Forbidden(SupplierError):

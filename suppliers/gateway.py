@@ -6,17 +6,28 @@ Whoever talks to a supplier calls `for_supplier` and gets an `Adapter`; nothing 
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import stamina
 
-from suppliers import clocks
+from suppliers import clocks, importance
 from suppliers.adapters import build
 from suppliers.adapters.limits import Limits
 from suppliers.breaker import Breaker
-from suppliers.errors import BlockedAddress, CircuitOpen, NotConfigured, SupplierError, Throttled, Transient
+from suppliers.concurrency import Concurrency
+from suppliers.errors import (
+    AuthExpired,
+    BlockedAddress,
+    CircuitOpen,
+    Forbidden,
+    NotConfigured,
+    SupplierError,
+    Throttled,
+    Transient,
+)
 from suppliers.models import Supplier
 from suppliers.pace import LONGEST_PAUSE, Pace
+from suppliers.quota import Quota, Today
 from suppliers.readings import (
     Capability,
     ConfirmRequest,
@@ -36,6 +47,16 @@ FIRST_WAIT = 0.2  # seconds before a read is repeated, doubled each time, with a
 LONGEST_WAIT = 1.0
 
 
+@dataclass(frozen=True, slots=True)
+class Sending(Generic[Result]):
+    """What a caller was asked to send."""
+
+    request: Request
+    read: Callable[[Response], Result]
+    safe: bool
+    deadline: Deadline
+
+
 class PolicedCaller:
     """Sends requests of one supplier; implements `suppliers.adapters.calls.Caller`."""
 
@@ -43,8 +64,11 @@ class PolicedCaller:
         self._name = name
         self._limits = limits
         self._pace = Pace(name, limits)
+        self._concurrency = Concurrency(name, limits)
+        self._quota = Quota(name, limits)
         self._breaker = Breaker(name, limits)
         self._session = new_session()
+        self._told: float | None = None  # how far the last answer's clock was ahead of ours
 
     def __call__(
         self, request: Request, read: Callable[[Response], Result], *, safe: bool, deadline: Deadline
@@ -57,23 +81,42 @@ class PolicedCaller:
             wait_max=LONGEST_WAIT,
             wait_jitter=FIRST_WAIT,
         )
-        return retries(lambda error: worth_repeating(error, deadline), self._send, request, read, safe, deadline)
+        sending = Sending(request, read, safe, deadline)
+        return retries(lambda error: worth_repeating(error, deadline), self._send, sending)
 
-    def _send(self, request: Request, read: Callable[[Response], Result], safe: bool, deadline: Deadline) -> Result:
+    def _send(self, sending: Sending[Result]) -> Result:
+        ahead = clocks.offset(self._name) if sending.request.sign else 0.0
+        try:
+            return self._send_at(sending, ahead)
+        except (AuthExpired, Forbidden):
+            # Refused for its signature, the request was not worked on: even an order may be sent again, once.
+            if not sending.request.sign or self._told is None or abs(self._told - ahead) < clocks.TOLERANCE:
+                raise
+        return self._send_at(sending, self._told)
+
+    def _send_at(self, sending: Sending[Result], ahead: float) -> Result:
+        """Send it as of a clock that is so many seconds ahead of ours."""
+        self._told = None
         self._breaker.check()
-        self._pace.wait(deadline)
+        self._pace.wait(sending.deadline)
+        with self._concurrency.one(sending.deadline):
+            self._quota.take()
+            return self._exchange(sending, ahead)
+
+    def _exchange(self, sending: Sending[Result], ahead: float) -> Result:
         # What must not be sent twice gets a new connection: a kept one may just have been closed by the other side.
-        session = self._session if safe else new_session()
+        session = self._session if sending.safe else new_session()
         sent_at = time.time()
         try:
-            response = exchange(session, request, self._limits.exchange, deadline)
-            clocks.learn(self._name, response.headers, sent_at)
-            result = read(response)
+            request = sending.request.signed(sent_at + ahead)
+            response = exchange(session, request, self._limits.exchange, sending.deadline)
+            self._told = clocks.learn(self._name, response.headers, sent_at)
+            result = sending.read(response)
         except SupplierError as error:
             self._note(error)
             raise
         finally:
-            if not safe:
+            if not sending.safe:
                 session.close()
         self._breaker.answered()
         return result
@@ -127,8 +170,15 @@ class Gateway:
     def allowance(self) -> Allowance:
         """How much may be asked beyond what must be; asks nothing."""
         left, calls = Pace(self._name, self._limits).left()
+        today = self.today()
+        if today is not None:
+            left = min(left, today.left)
         rows: int = getattr(self._adapter, "rows_per_read", 1)
         return Allowance(left, calls, rows if Capability.FETCH in self.capabilities else 0)
+
+    def today(self) -> Today | None:
+        """The supplier's day: how many of its calls are used.  None: it has no daily limit."""
+        return Quota(self._name, self._limits).today()
 
     def probe(self) -> ProbeReport:
         """Try authentication and the first page, for a person."""
@@ -149,15 +199,18 @@ class Gateway:
 
     def confirm(self, order: ConfirmRequest) -> ConfirmResult:
         """Place our order upstream, sent at most once.  Raises: SupplierError, and then nothing was ordered."""
-        return self._adapter.confirm(order)
+        with importance.for_an_order():
+            return self._adapter.confirm(order)
 
     def readback(self, order: ConfirmRequest) -> ConfirmResult:
         """What became of an order, asked by our reference."""
-        return self._adapter.readback(order)
+        with importance.for_an_order():
+            return self._adapter.readback(order)
 
     def cancel(self, order: ConfirmRequest, upstream_order: str) -> ConfirmResult:
         """Tell upstream that the order is off."""
-        return self._adapter.cancel(order, upstream_order)
+        with importance.for_an_order():
+            return self._adapter.cancel(order, upstream_order)
 
 
 def for_supplier(supplier: Supplier) -> Gateway:

@@ -292,6 +292,20 @@ class Switchboard(models.Model):
         return "Switchboard"
 
 
+class DailyUse(models.Model):
+    """Calls that left for a supplier in one of its days; suppliers.quota is the only writer."""
+
+    supplier = models.SlugField()
+    day = models.DateField()
+    calls = models.PositiveBigIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["supplier", "day"], name="daily_use_is_one_row")]
+
+    def __str__(self) -> str:
+        return f"{self.supplier} {self.day}"
+
+
 class TokenSlot(models.Model):
     """A token that upstream gave us for a time, shared by all processes; see suppliers.token_slots, its only writer."""
 

@@ -4,14 +4,10 @@ The database and not Redis, which may be wiped: a refresh token that upstream re
 is, and with it lost a person has to sign in again.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import connection
-from django.db.backends.utils import CursorWrapper
-
+from suppliers import database
 from suppliers.credentials import seal, unseal
 from suppliers.errors import NotConfigured
 
@@ -54,7 +50,7 @@ class Slot:
 
 def read(key: str) -> Slot:
     """The token of this key; an empty one if there is none, or none that our keys can open."""
-    with _cursor() as cursor:
+    with database.cursor() as cursor:
         cursor.execute(_READ, [key])
         row = cursor.fetchone()
     if row is None:
@@ -69,7 +65,7 @@ def read(key: str) -> Slot:
 
 def claim(key: str, slot: Slot, seconds: float) -> datetime | None:
     """The lease under which the caller alone renews what it has read; None: somebody else does, or did."""
-    with _cursor() as cursor:
+    with database.cursor() as cursor:
         cursor.execute(_CLAIM, [key, seconds, slot.sealed])
         row = cursor.fetchone()
     return row[0] if row else None
@@ -78,24 +74,12 @@ def claim(key: str, slot: Slot, seconds: float) -> datetime | None:
 def fill(key: str, lease: datetime, token: Token) -> None:
     """Store what upstream gave; dropped if the lease ran out and somebody else has claimed the slot."""
     sealed = seal({"access": token.access, "refresh": token.refresh})
-    with _cursor() as cursor:
+    with database.cursor() as cursor:
         cursor.execute(_FILL, [sealed, token.seconds, key, lease])
         cursor.execute(_FORGET, [FORGOTTEN_DAYS])
 
 
 def release(key: str, lease: datetime) -> None:
     """Upstream gave nothing: the next one may try."""
-    with _cursor() as cursor:
+    with database.cursor() as cursor:
         cursor.execute(_RELEASE, [key, lease])
-
-
-@contextmanager
-def _cursor() -> Iterator[CursorWrapper]:
-    # Pages are read in threads that end without giving their connection back: what was opened here is closed here.
-    opened_here = connection.connection is None
-    try:
-        with connection.cursor() as cursor:
-            yield cursor
-    finally:
-        if opened_here:
-            connection.close()

@@ -65,7 +65,8 @@ class Limits:
 class Request:
     """json: sent as a JSON body unless `form` or `body` is given; None sends no body.
 
-    sign: makes the request that is sent, at each sending anew: a signature holds a time and a number used once.
+    sign: makes the request that is sent, given the time by the supplier's clock (seconds of the epoch), at each
+    sending anew: a signature holds a time and a number used once.
     into: a file that takes the body of a 2xx answer in place of `Response.body`, from its beginning and not decoded.
     """
 
@@ -76,8 +77,12 @@ class Request:
     json: Any = None
     form: Mapping[str, Any] | None = None
     body: bytes | None = None
-    sign: "Callable[[Request], Request] | None" = None
+    sign: "Callable[[Request, float], Request] | None" = None
     into: BinaryIO | None = None
+
+    def signed(self, now: float) -> "Request":
+        """The request that is sent.  now: see `sign`."""
+        return self if self.sign is None else self.sign(self, now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,13 +215,12 @@ def new_session() -> requests.Session:
 def exchange(session: requests.Session, request: Request, limits: Limits, deadline: Deadline) -> Response:
     """Send one request and read the whole answer, before the deadline or not at all.
 
-    Requires: a URL that `guard.check_url` accepts; it is checked again, and so is every address it resolves to.
+    Requires: a request that is signed, and a URL that `guard.check_url` accepts; it is checked again, and so is every
+    address it resolves to.
     Raises: UpstreamTimeout and Transient (`sent` says whether it may have taken effect), BlockedAddress,
     NotConfigured (no such request can be formed), Malformed (redirected or oversize).  No message holds a query,
     a header or a body of ours.
     """
-    if request.sign is not None:
-        request = request.sign(request)
     guard.check_url(request.url)
     watch = Watch(deadline)
     where = f"{request.method} {request.url.split('?')[0]}"

@@ -42,6 +42,7 @@ def test_without_postgresql_it_is_not_ready(client, monkeypatch):
     assert (answer.status_code, answer.json()["status"]) == (503, "unavailable")
 
 
+@pytest.mark.django_db
 def test_metrics_are_served(client):
     client.get("/healthz")
     assert (

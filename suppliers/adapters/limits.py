@@ -9,6 +9,8 @@ from suppliers import transport
 class Limits:
     """total_seconds: one page, batch, confirm or cancel with its waits and retries.  call_seconds: a whole fetch or
     read-back.  max_bytes: of one answer, decoded.  rate: calls a second on average; burst: at once.
+    concurrency: calls under way at the same time; None: any number.  daily_calls: in a day that begins at daily_reset
+    (HH:MM) in daily_timezone; daily_reserve: the share of them that only orders may use.
     """
 
     connect_seconds: float = 3
@@ -21,6 +23,11 @@ class Limits:
     attempts: int = 3
     breaker_failures: int = 5
     breaker_seconds: float = 30
+    concurrency: int | None = None
+    daily_calls: int | None = None
+    daily_reset: str = "00:00"
+    daily_timezone: str = "UTC"
+    daily_reserve: float = 0.1
 
     @property
     def exchange(self) -> transport.Limits:

@@ -108,6 +108,11 @@ LIMITS = record(
     attempts={"type": "integer", "minimum": 1, "maximum": 10},
     breaker_failures={"type": "integer", "minimum": 1, "maximum": 1_000},
     breaker_seconds=SECONDS,
+    concurrency={"type": "integer", "minimum": 1, "maximum": 1_000},
+    daily_calls={"type": "integer", "minimum": 1, "maximum": 1_000_000_000},
+    daily_reset={"type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$"},
+    daily_timezone=TEXT,
+    daily_reserve={"type": "number", "minimum": 0, "maximum": 1},
 )
 SUM: Schema = {"type": "array", "items": EXPRESSION, "maxItems": 20}
 QUANTITY: Schema = {"oneOf": [EXPRESSION, record("plus", plus={**SUM, "minItems": 1}, minus=SUM)]}

@@ -4,7 +4,6 @@ import base64
 import hashlib
 import hmac
 import json
-import time
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -39,9 +38,12 @@ class Signer:
         self._constants = constants
         self._key = _key_bytes(config, constants)
 
-    def __call__(self, request: Request) -> Request:
-        """Raises: NotConfigured for a variable that the canonical string cannot hold."""
-        stamps = {"timestamp": _stamp(self._config.get("timestamp", {}), time.time()), "nonce": uuid.uuid4().hex}
+    def __call__(self, request: Request, now: float) -> Request:
+        """now: seconds of the epoch by the supplier's clock.
+
+        Raises: NotConfigured for a variable that the canonical string cannot hold.
+        """
+        stamps = {"timestamp": _stamp(self._config.get("timestamp", {}), now), "nonce": uuid.uuid4().hex}
         draft = Draft(request)
         for name, value in self._config.get("params", {}).items():
             draft.add("query", name, render(value, self._constants))

@@ -61,7 +61,9 @@ def secrets_of(config: Mapping[str, Any]) -> dict[str, str]:
 
 def shape_faults(validator: Draft202012Validator, config: Any) -> list[str]:
     """Where a configuration departs from its schema, each as "path: what is wrong"."""
-    return [_message(error) for error in validator.iter_errors(config)]
+    faults = [_message(error) for error in validator.iter_errors(config)]
+    zone = "UTC" if faults else config.get("limits", {}).get("daily_timezone", "UTC")
+    return [*faults, *zone_faults("limits.daily_timezone", zone)]
 
 
 def _message(error: ValidationError) -> str:

@@ -6,18 +6,16 @@ Source: open.taobao.com, articles 101617 and 102707.
 import hashlib
 import hmac
 import re
-import time
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, timezone
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta, timezone
 from typing import Any, NoReturn
 
 from suppliers import guard
 from suppliers.adapters.answers import Answer, Judge
 from suppliers.adapters.calls import Caller
 from suppliers.adapters.platforms import any_answer, text_of
-from suppliers.errors import AuthExpired, Forbidden, Malformed, Throttled, Transient
+from suppliers.errors import AuthExpired, Forbidden, Malformed, Throttled, Transient, WrongClock
 from suppliers.transport import Deadline, Request, Response
 
 CHINA = timezone(timedelta(hours=8))
@@ -38,14 +36,6 @@ class Refusal(Malformed):
         self.sub_code = sub_code
 
 
-class WrongClock(Malformed):
-    """TOP accepts ten minutes of difference.  offset: seconds that its clock is ahead of ours."""
-
-    def __init__(self, offset: float) -> None:
-        super().__init__(f"TOP does not accept our time; its clock is {offset:+.0f} s from ours.")
-        self.offset = offset
-
-
 def sign(parameters: Mapping[str, str], secret: str, method: str) -> str:
     """Over every parameter but `sign`, sorted, name and value; hexadecimal in capitals."""
     text = "".join(name + parameters[name] for name in sorted(parameters) if name != "sign").encode()
@@ -64,7 +54,6 @@ class Client:
         self._method: str = config.get("sign_method", "hmac-sha256")
         self._call = call
         self._judge = judge
-        self._offset = 0.0
         guard.check_url(self._url)
 
     def run(self, method: str, parameters: Mapping[str, Any], deadline: Deadline, *, safe: bool = True) -> Answer:
@@ -74,20 +63,14 @@ class Client:
         """
         form = {name: str(value) for name, value in parameters.items()} | {"method": method}
         request = Request("POST", self._url, form=form, sign=self._signed)
-        try:
-            return self._call(request, self._read, safe=safe, deadline=deadline)
-        except WrongClock as error:
-            # Refused for its time, the request was not worked on: even a change may be sent again, once.
-            self._offset = error.offset
-            return self._call(request, self._read, safe=safe, deadline=deadline)
+        return self._call(request, self._read, safe=safe, deadline=deadline)
 
-    def _signed(self, request: Request) -> Request:
-        now = datetime.fromtimestamp(time.time() + self._offset, CHINA)
+    def _signed(self, request: Request, now: float) -> Request:
         form = {
             **(request.form or {}),
             "app_key": self._secrets["app_key"],
             "session": self._secrets["session"],
-            "timestamp": now.strftime(STAMP),
+            "timestamp": datetime.fromtimestamp(now, CHINA).strftime(STAMP),
             "format": "json",  # XML otherwise
             "v": "2.0",
             "sign_method": self._method,
@@ -117,7 +100,7 @@ def _fail(error: Mapping[str, Any], answer: Answer) -> NoReturn:
     if code in SIGNATURE:
         raise AuthExpired(f"TOP does not accept key or signature ({code}); check app_key and app_secret.")
     if code == TIMESTAMP:
-        raise WrongClock(_offset(answer))
+        raise WrongClock(f"TOP does not accept our time ({code}): it allows ten minutes of difference.")
     if code in FORBIDDEN:
         raise Forbidden(f"The application may not call this ({code} {sub_code}).")
     # `isp.`: the service failed, so it may have taken effect.
@@ -130,10 +113,3 @@ def ban_seconds(text: str) -> float:
     """Of "This ban will last for 31062 more seconds": from a second to the rest of the day."""
     found = BAN.search(text)
     return max(SHORTEST_BAN, float(found[1])) if found else SHORTEST_BAN
-
-
-def _offset(answer: Answer) -> float:
-    try:
-        return (parsedate_to_datetime(answer.headers.get("Date", "")) - datetime.now(UTC)).total_seconds()
-    except (TypeError, ValueError, IndexError):
-        return 0.0

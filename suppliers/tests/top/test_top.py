@@ -16,7 +16,16 @@ import pytest
 from suppliers.adapters import ADAPTERS
 from suppliers.adapters.top.client import CHINA, STAMP, ban_seconds, sign
 from suppliers.credentials import seal
-from suppliers.errors import AuthExpired, Forbidden, Malformed, NotConfigured, SupplierError, Throttled, Transient
+from suppliers.errors import (
+    AuthExpired,
+    Forbidden,
+    Malformed,
+    NotConfigured,
+    SupplierError,
+    Throttled,
+    Transient,
+    WrongClock,
+)
 from suppliers.gateway import Gateway, for_supplier
 from suppliers.models import Supplier
 from suppliers.readings import Capability, ConfirmLine, ConfirmRequest, Outcome, Ref
@@ -239,7 +248,7 @@ def test_a_clock_that_is_not_accepted_is_corrected_once(router, gateway):
     first, second = map(stamped, router.asked)
     assert 890 < (second - first).total_seconds() < 910
     router.answers = {"taobao.item.seller.get": [refusal]}
-    with pytest.raises(Malformed, match="s from ours"):
+    with pytest.raises(WrongClock, match="ten minutes"):
         gateway().fetch([REF])
 
 
