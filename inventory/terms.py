@@ -7,7 +7,6 @@ from django.db import connection
 
 from inventory import arrays, trust
 from inventory.lots import Lots
-from inventory.models import StockLevel
 
 # A level's own terms, of a person, go before its supplier's and before what upstream says of its lots.
 OWN = "LEFT JOIN inventory_levelpolicy own ON own.level_id = level.id"
@@ -57,8 +56,8 @@ def of_supplier(supplier_id: int) -> trust.Policy:
         return policy(cursor.fetchone())
 
 
-def of_levels(levels: Iterable[StockLevel]) -> dict[int, trust.Policy]:
+def of_levels(level_ids: Iterable[int]) -> dict[int, trust.Policy]:
     """Level id → how far its numbers are believed now."""
     with connection.cursor() as cursor:
-        cursor.execute(_OF_LEVELS, [arrays.literal(level.pk for level in levels)])
+        cursor.execute(_OF_LEVELS, [arrays.literal(level_ids)])
         return {level_id: policy(columns) for level_id, *columns in cursor.fetchall()}

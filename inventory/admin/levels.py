@@ -35,7 +35,7 @@ def known_at(level: StockLevel) -> datetime | None:
 
 def reason(level: StockLevel) -> str:
     """How `sellable` comes from `reported`."""
-    policy: trust.Policy = getattr(level, "believed", None) or terms.of_levels([level])[level.pk]
+    policy: trust.Policy = getattr(level, "believed", None) or terms.of_levels([level.pk])[level.pk]
     told = trust.sellable(level.reported, policy, rejection_cap=level.rejection_cap)
     if told.units != level.sellable:
         return f"{level.sellable}; by the policy of now {told.reason}, from the next reading on"

@@ -39,7 +39,7 @@ class OffersOfSku(BaseInlineFormSet):  # type: ignore[type-arg]  # not subscript
         """With the policy of each level: one query for all of them."""
         if not hasattr(self, "_queryset"):
             levels = [offer.level for offer in super().get_queryset()]
-            policies = terms.of_levels(levels)
+            policies = terms.of_levels(level.pk for level in levels)
             for level in levels:
                 level.believed = policies[level.pk]
         offers: QuerySet[Offer] = super().get_queryset()

@@ -149,7 +149,7 @@ def test_levels_that_stand_alone_are_counted_one_by_one(supplier):
     history.orders(12, lambda chance: 30, [history.levels[0]]).write()
     learned(supplier)
     assert list(Effect.objects.filter(kind="retrust").values_list("target", flat=True)) == [str(history.levels[0])]
-    told = terms.of_levels(StockLevel.objects.filter(pk__in=history.levels[:2]))
+    told = terms.of_levels(history.levels[:2])
     assert [told[level].buffer for level in history.levels[:2]] == [20, 0]
 
 
@@ -158,7 +158,7 @@ def test_a_person_s_own_buffer_for_a_level_goes_before_what_was_learned(supplier
     LevelPolicy.objects.create(level=level, buffer=7)
     switch_on(supplier)
     learned(supplier)
-    assert terms.of_levels([level])[level.pk].buffer == 7
+    assert terms.of_levels([level.pk])[level.pk].buffer == 7
 
 
 def test_the_bounds_are_kept(supplier):

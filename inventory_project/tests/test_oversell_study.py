@@ -1,6 +1,9 @@
 """The study runs the rules of production: with one of them taken out, its figures turn red."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +24,12 @@ AFTER_EVENTS = 13.0
 
 def short(name: str, strategy: type[Shop], seed: int = 1, hours: float = HOURS) -> Tally:
     return simulate(SCENARIO[name], strategy, seed, hours=hours, history_days=1)
+
+
+def test_it_needs_no_servers_and_no_settings():
+    environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+    command = [sys.executable, "-m", "benchmarks.oversell", "--help"]
+    assert "simulated days" in subprocess.run(command, env=environment, capture_output=True, check=True, text=True).stdout
 
 
 def test_a_seed_gives_the_same_day_again():
