@@ -10,7 +10,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
-from inventory import attempts, availability, discrepancies, effects, ledger, resourcing, settlement, stock
+from inventory import attempts, availability, discrepancies, effects, ledger, rechecks, resourcing, settlement, stock
 from inventory.asked import Claim, Part
 from inventory.discrepancies import Finding
 from inventory.effects import Due
@@ -72,6 +72,7 @@ FROM inventory_allocation allocation JOIN inventory_stocklevel level ON level.id
 WHERE level.supplier_id = %(supplier)s AND allocation.reference = %(reference)s AND allocation.attempt = %(attempt)s
   AND allocation.state = ANY(%(states)s)
   AND (NOT %(uncounted)s OR allocation.confirmed_at IS NULL)
+  AND (NOT %(wanted)s OR allocation.cancel_requested_at IS NULL)
 ORDER BY allocation.id
 """
 _LEVELS = """
@@ -81,9 +82,10 @@ WHERE level.supplier_id = %(supplier)s AND allocation.reference = %(reference)s 
   AND allocation.state = 'committed'
 """
 # `committed`: an answer so late that the order was taken for unknown and is about to be sent again.
-_CONFIRM = """
+_CONFIRM = f"""
 UPDATE inventory_allocation allocation
-SET state = 'confirmed', lease_until = NULL, upstream_order = %(upstream_order)s, detail = %(detail)s,
+SET state = 'confirmed', lease_until = NULL, recheck_at = {rechecks.FIRST},
+    upstream_order = %(upstream_order)s, detail = %(detail)s,
     confirmed_at = CASE WHEN %(counted)s OR COALESCE(NULLIF(level.decrements_on, ''), supplier.decrements_on) = 'order'
                         THEN COALESCE(%(at)s, clock_timestamp()) END
 FROM inventory_stocklevel level JOIN suppliers_supplier supplier ON supplier.id = level.supplier_id
@@ -107,8 +109,9 @@ WHERE id = ANY(%s) AND state = 'sending'
 """
 _SPLIT = """
 WITH rest AS (
-    UPDATE inventory_allocation SET quantity = %(kept)s
-    WHERE id = %(id)s AND quantity = %(kept)s + %(rest)s AND state IN ('sending', 'committed') RETURNING *
+    UPDATE inventory_allocation SET quantity = %(kept)s, observed = LEAST(observed, %(kept)s)
+    WHERE id = %(id)s AND quantity = %(kept)s + %(rest)s AND state IN ('sending', 'committed', 'confirmed', 'settled')
+    RETURNING *
 )
 INSERT INTO inventory_allocation (level_id, sku_id, reference, attempt, destination, quantity, state, lease_until,
                                   cancel_requested_at, upstream_order, detail, created_at)
@@ -128,14 +131,17 @@ def claim(supplier: Supplier, reference: str, *, lease_seconds: float) -> Claim 
         return _claim_of(supplier, reference, cursor.fetchall())
 
 
-def find(supplier: Supplier, reference: str, states: Sequence[str], *, uncounted: bool = False) -> Claim | None:
+def find(
+    supplier: Supplier, reference: str, states: Sequence[str], *, uncounted: bool = False, wanted: bool = False
+) -> Claim | None:
     """The allocations of an order at this supplier that are in one of these states.
 
-    uncounted: only those of which nobody has said yet that upstream's number took them in.
+    uncounted: only those of which nobody has said yet that upstream's number took them in.  wanted: only those that
+    nobody has cancelled here.
     """
-    wanted = {**_named(supplier, reference), "states": list(states), "uncounted": uncounted}
+    only = {"states": list(states), "uncounted": uncounted, "wanted": wanted}
     with connection.cursor() as cursor:
-        cursor.execute(_OF_STATE, wanted)
+        cursor.execute(_OF_STATE, _named(supplier, reference) | only)
         return _claim_of(supplier, reference, cursor.fetchall())
 
 
@@ -244,9 +250,11 @@ def _verdict(claimed: Claim, result: ConfirmResult) -> _Verdict:
     match result.outcome:
         case Outcome.ACCEPTED:
             return _Verdict(confirmed=claimed.ids)
-        # Whoever calls a taken order off has no goods for it: the level is capped as after a refusal.
-        case Outcome.REJECTED_STOCK | Outcome.LOST:
+        case Outcome.REJECTED_STOCK:
             return _Verdict(refused=claimed.ids)
+        # Whoever calls a taken order off has no goods for it: the level is capped as after a refusal.
+        case Outcome.LOST:
+            return _Verdict(refused=_share(claimed, result.accepted).refused)
         case Outcome.REJECTED_OTHER:
             return _Verdict(lost=claimed.ids)
         case Outcome.PARTIAL:
@@ -341,7 +349,7 @@ def report_doubt(claimed: Claim, evidence: Mapping[str, Any]) -> None:
 
 def _unfilled(claimed: Claim, verdict: _Verdict, result: ConfirmResult) -> list[int]:
     """Levels of which upstream does not deliver all that it was asked for."""
-    if result.outcome is not Outcome.PARTIAL:
+    if result.outcome not in (Outcome.PARTIAL, Outcome.LOST):
         return sorted({part.level_id for part in claimed.parts if part.id in {*verdict.refused, *verdict.lost}})
     return sorted({part.level_id for part in claimed.parts if result.accepted.get(part.ref.uid, 0) < part.quantity})
 

@@ -12,7 +12,7 @@ import structlog
 from django.db import connection
 from prometheus_client import Counter
 
-from inventory import attempts, claims, effects, marks, sending, sql
+from inventory import attempts, budget, claims, effects, marks, rechecks, sending, sql
 from inventory.asked import Claim
 from inventory.effects import Claimed
 from inventory.models import Effect
@@ -96,6 +96,60 @@ def resolve_expired_claims(supplier_id: int) -> int:
         if not reachable:
             break
     return resolved
+
+
+def recheck(supplier_id: int) -> int:
+    """Look up orders that this supplier took, as far as its budget goes; how many it has called off since."""
+    supplier = Supplier.objects.get(pk=supplier_id)
+    upstream = gateway.for_supplier(supplier)
+    until = time.monotonic() + WORK_SECONDS
+    lost = 0
+    for reference in rechecks.claim(supplier_id, limit=budget.spare_calls(supplier, upstream)):
+        try:
+            lost += _look_up(upstream, supplier, reference)
+        except SupplierError as error:
+            log.warning("recheck_postponed", supplier=supplier.slug, reason=reason_of(error))
+            break
+        if time.monotonic() > until:
+            break
+    return lost
+
+
+def _look_up(upstream: Adapter, supplier: Supplier, reference: str) -> bool:
+    """Whether the supplier has called this order off.  Raises: SupplierError."""
+    taken = _taken(supplier, reference)
+    if taken is None:
+        return False
+    if Capability.READBACK not in upstream.capabilities:
+        rechecks.end(taken.ids)
+        return False
+    result = upstream.readback(taken.request)
+    _note(taken, "recheck", result)
+    lost = _called_off(supplier, result)
+    # Cancelled here meanwhile: then it may be that cancel which upstream shows.
+    still = _taken(supplier, reference)
+    if lost is None or still is None:
+        rechecks.put_off(supplier.pk, taken.ids)
+        return False
+    claims.conclude(still, lost)
+    return True
+
+
+def _taken(supplier: Supplier, reference: str) -> Claim | None:
+    return claims.find(supplier, reference, ["confirmed", "settled"], wanted=True)
+
+
+def _called_off(supplier: Supplier, result: ConfirmResult) -> ConfirmResult | None:
+    """What a look at a taken order says is lost; None: nothing is."""
+    match result.outcome:
+        case Outcome.REJECTED_STOCK | Outcome.REJECTED_OTHER:
+            return replace(result, outcome=Outcome.LOST, accepted={})
+        case Outcome.PARTIAL:
+            return replace(result, outcome=Outcome.LOST)
+        # Many forget orders for other reasons, such as their age.
+        case Outcome.NOT_FOUND if supplier.gone_is_cancelled:
+            return replace(result, outcome=Outcome.LOST)
+    return None
 
 
 def _clear_up(upstream: Adapter, claimed: Claim) -> tuple[bool, bool]:

@@ -12,6 +12,7 @@ from inventory import (
     lanes,
     learning,
     outdated,
+    rechecks,
     reconciliation,
     resourcing,
     snapshots,
@@ -63,6 +64,17 @@ def resolve_expired_claims() -> None:
 @shared_task(soft_time_limit=110, time_limit=120, expires=MESSAGE_SECONDS)
 def read_back(supplier_id: int) -> None:
     reconciliation.resolve_expired_claims(supplier_id)
+
+
+@shared_task(soft_time_limit=10, time_limit=20)
+def recheck_orders() -> None:
+    for supplier_id in rechecks.suppliers_with_due():
+        recheck.delay(supplier_id)
+
+
+@shared_task(soft_time_limit=110, time_limit=120, expires=MESSAGE_SECONDS)
+def recheck(supplier_id: int) -> None:
+    reconciliation.recheck(supplier_id)
 
 
 @shared_task(soft_time_limit=50, time_limit=60)

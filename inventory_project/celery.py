@@ -23,6 +23,8 @@ app.conf.beat_schedule = {
     "start-due-snapshots": {"task": "inventory.tasks.start_due_snapshots", "schedule": 2.0},
     # A claim whose worker died is read back at most this long after its lease ended.
     "resolve-expired-claims": {"task": "inventory.tasks.resolve_expired_claims", "schedule": 5.0},
+    # An order that is due to be looked up at its supplier is at most this long after, if the budget allows.
+    "recheck-orders": {"task": "inventory.tasks.recheck_orders", "schedule": 5.0},
     # An order that its supplier's number does not take in is shown at most this long after its deadline.
     "review-unsettled": {"task": "inventory.tasks.review_unsettled", "schedule": 60.0},
     # That a supplier's data is older than it declares is shown at most this long after it was beyond doubt.

@@ -74,6 +74,7 @@ class SupplierAdmin(HistoryAdmin):
                 "fields": (
                     ("decrements_on", "settlement_lag_seconds", "unsettled_after_seconds"),
                     ("exclusive", "replicas"),
+                    ("recheck_for_seconds", "gone_is_cancelled"),
                 )
             },
         ),

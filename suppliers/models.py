@@ -163,6 +163,17 @@ class Supplier(models.Model):
         validators=[MinValueValidator(60)],
     )
 
+    recheck_for_seconds = models.PositiveIntegerField(
+        default=604_800,
+        db_default=604_800,
+        help_text="For so long an order is looked up there, ever more rarely, lest it was called off. 0: never.",
+    )
+    gone_is_cancelled = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="It forgets orders that it calls off: one that it took and does not know any more is lost.",
+    )
+
     # Snapshots.
     snapshot_interval_seconds = models.PositiveIntegerField(default=900, validators=[MinValueValidator(1)])
     min_row_ratio = models.DecimalField(

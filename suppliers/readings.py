@@ -98,14 +98,15 @@ class PushEvent:
     """One row that upstream says has changed; uid or sku says which.
 
     location: None where the push names none.  available: whole units, absolute; None = only that something changed.
-    at: since when it is so, by upstream's clock.
+    at: since when it is so, by upstream's clock.  order: our reference of one that something became of.
     """
 
-    uid: str
-    sku: str
+    uid: str = ""
+    sku: str = ""
     location: str | None = None
     available: int | None = None
     at: datetime | None = None
+    order: str = ""
 
 
 class PushReceiver(Protocol):

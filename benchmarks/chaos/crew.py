@@ -118,6 +118,7 @@ class Crew:
     def _look_up(self, side: str, supplier_id: int) -> None:
         with self.log.timed(f"task {side}"):
             reconciliation.resolve_expired_claims(supplier_id)
+            reconciliation.recheck(supplier_id)
 
     def _snapshot(self, side: str, supplier_id: int) -> None:
         try:

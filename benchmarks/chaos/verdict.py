@@ -41,7 +41,7 @@ class Side:
 
 def differences(side: Side) -> list[str]:
     """What is not yet as it should be, and no open discrepancy says why."""
-    return [*_undone(side), *_untold(side), *_numbers(side)]
+    return [*_undone(side), *_untold(side), *_numbers(side), *_unnoticed(side)]
 
 
 def claims(temper: str, chaotic: Side, calm: Side, log: Log) -> list[Claim]:
@@ -158,6 +158,14 @@ def _numbers(side: Side) -> Iterator[str]:
             continue
         if reported != (there := truth[side.upstream.sku_of(uid)]):
             yield f"{uid}: {reported} here, {there} there"
+
+
+def _unnoticed(side: Side) -> Iterator[str]:
+    for reference in lost(side):
+        yield f"{reference} was cancelled there"
+    for sale in _sales(side):
+        if sale["doomed_at"] and not sale["cancelled_at"]:
+            yield f"{sale['ref']} is going to be cancelled there"
 
 
 def _explained(side: Side) -> set[str]:

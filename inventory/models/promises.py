@@ -56,6 +56,11 @@ class Allocation(models.Model):
         default=0, db_default=0, help_text="Units that an exclusive supplier's number lost for it."
     )
     closed_at = models.DateTimeField(null=True, blank=True)
+    recheck_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="When to ask next whether the supplier still stands by it. Empty: no more.",
+    )
     at_risk = models.PositiveIntegerField(
         default=0, db_default=0, help_text="Units of a lost allocation that nothing delivers in its place."
     )
@@ -99,6 +104,13 @@ class Allocation(models.Model):
             models.Index(fields=["lease_until"], condition=Q(state="sending"), name="allocation_claimed"),
             models.Index(fields=["expires_at"], condition=Q(state="held"), name="allocation_held"),
             models.Index(fields=["reference"], condition=Q(at_risk__gt=0), name="allocation_waiting"),
+            models.Index(
+                fields=["recheck_at"],
+                condition=Q(
+                    recheck_at__isnull=False, state__in=["confirmed", "settled"], cancel_requested_at__isnull=True
+                ),
+                name="allocation_recheck",
+            ),
         ]
 
     def __str__(self) -> str:

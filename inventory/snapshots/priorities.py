@@ -7,7 +7,7 @@ import structlog
 from django.db import connection, transaction
 from prometheus_client import Counter
 
-from inventory import effects, risk
+from inventory import budget, effects, risk
 from inventory.effects import Due
 from inventory.models import Effect
 from inventory.positions import OF_EVENT, READ_AT
@@ -20,8 +20,6 @@ log = structlog.get_logger(__name__)
 
 READS = Counter("holdfast_risk_reads_total", "Levels read before their snapshot because of their risk.", ["why"])
 
-# Of a supplier's calls, the share that is left to confirms, and to the snapshot should one run.
-RESERVED = 0.5
 _NEWEST = 20_000  # promises looked at for what is hot: more orders an hour than that keep every hot level read anyhow
 _MOST = 5_000  # levels of events looked at
 
@@ -81,12 +79,10 @@ def candidates() -> list[Candidate]:
 def spare_rows(supplier: Supplier) -> int:
     """Rows that may be read now without taking a call from confirms, waiting reads or a snapshot."""
     try:
-        allowance = gateway.for_supplier(supplier).allowance()
+        upstream = gateway.for_supplier(supplier)
     except SupplierError:  # not configured: its snapshots say so
         return 0
-    waiting = Effect.objects.filter(done_at=None, supplier=supplier).count()
-    calls = allowance.left - waiting - int(allowance.calls * RESERVED + 0.5)
-    return max(0, calls) * allowance.rows_per_read
+    return budget.spare_calls(supplier, upstream) * upstream.allowance().rows_per_read
 
 
 def _ask(supplier: Supplier, chosen: list[Candidate]) -> None:

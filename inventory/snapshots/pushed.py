@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from inventory import availability, effects, settlement
+from inventory import availability, effects, rechecks, settlement
 from inventory.batches import Pace, work_off
 from inventory.effects import Due
 from inventory.ledger import Origin
@@ -47,6 +47,7 @@ class _Work:
 
     pushes: dict[int, Push]
     arrivals: list[Arrival] = field(default_factory=list)
+    orders: dict[int, set[str]] = field(default_factory=dict)  # push → our references
     outdated: set[int] = field(default_factory=set)  # levels
     changed: int = 0
 
@@ -103,7 +104,8 @@ def take_in_due(supplier_id: int) -> int:
     _read(supplier, work)
     found = sorting.sort(work.arrivals, _targets(supplier, work.arrivals), _ahead(supplier))
     _take_in(supplier, work, found)
-    _judge(work, found)
+    known = rechecks.hasten(supplier_id, set().union(*work.orders.values())) if any(work.orders.values()) else set()
+    _judge(work, found, known)
     with transaction.atomic(durable=True):
         reads = {level_id for level_ids in found.reads.values() for level_id in level_ids}
         effects.record([Due(Effect.Kind.SYNC, str(level_id), supplier_id) for level_id in sorted(reads)])
@@ -126,7 +128,8 @@ def _read(supplier: Supplier, work: _Work) -> None:
             push.verdict, push.reason = Push.Verdict.MALFORMED, str(error)[:300]
             continue
         push.events = len(events)
-        work.arrivals.append(Arrival(push.pk, push.received_at, events))
+        work.arrivals.append(Arrival(push.pk, push.received_at, [event for event in events if not event.order]))
+        work.orders[push.pk] = {event.order for event in events if event.order}
 
 
 def _ahead(supplier: Supplier) -> timedelta | None:
@@ -179,8 +182,8 @@ def _absorb(work: _Work, origin: Origin, claims: Sequence[Claim], skip_locked: b
     return [claim for claim in claims if claim.level_id in absorbed.skipped]
 
 
-def _judge(work: _Work, found: Sorted) -> None:
-    """Each push's verdict, the most telling of those of its events."""
+def _judge(work: _Work, found: Sorted, known: set[str]) -> None:
+    """Each push's verdict, the most telling of those of its events.  known: orders that are looked up."""
     now = datetime.now(UTC)
     older = set(found.superseded)
     for claim in found.claims.values():
@@ -193,17 +196,18 @@ def _judge(work: _Work, found: Sorted) -> None:
     for push in work.pushes.values():
         push.finished_at = now
         push.reads = len(found.reads.get(push.pk, ()))
+        orders = work.orders.get(push.pk, set())
         if push.verdict != Push.Verdict.WAITING:
             continue
-        push.verdict = _verdict(push, outdated=push.pk in older)
-        if strange := found.unknown.get(push.pk, 0):
-            push.reason = f"{strange} of its events name no row of this supplier"
+        push.verdict = _verdict(push, outdated=push.pk in older, asks=bool(orders & known))
+        if strange := found.unknown.get(push.pk, 0) + len(orders - known):
+            push.reason = f"{strange} of its events name nothing that we have of this supplier"
 
 
-def _verdict(push: Push, *, outdated: bool) -> Push.Verdict:
+def _verdict(push: Push, *, outdated: bool, asks: bool) -> Push.Verdict:
     if push.taken:
         return Push.Verdict.APPLIED
-    if push.reads:
+    if push.reads or asks:
         return Push.Verdict.READ
     return Push.Verdict.OUTDATED if outdated else Push.Verdict.IGNORED
 

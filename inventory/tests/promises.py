@@ -53,11 +53,13 @@ def mark(supplier: Supplier, reference: str, said: str, **fields: Any) -> bool:
 
 
 def pass_time(reference: str, seconds: float) -> None:
-    """Make what happened to the order older: its placing, its claim, its sending and its confirmation."""
+    """Make what happened to the order older: its placing, its claim, its sending, its confirmation, and when it is
+    looked up again."""
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE inventory_allocation SET lease_until = lease_until - %(by)s * interval '1 second',"
             " sent_at = sent_at - %(by)s * interval '1 second',"
+            " recheck_at = recheck_at - %(by)s * interval '1 second',"
             " confirmed_at = confirmed_at - %(by)s * interval '1 second',"
             " created_at = created_at - %(by)s * interval '1 second' WHERE reference = %(reference)s",
             {"by": seconds, "reference": reference},

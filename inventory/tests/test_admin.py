@@ -198,6 +198,7 @@ def test_another_buffer_makes_the_numbers_be_counted_anew(admin_client, make_lev
         "decrements_on",
         "on_rejection",
         "unsettled_after_seconds",
+        "recheck_for_seconds",
         "stale_after_seconds",
         "snapshot_interval_seconds",
         "min_row_ratio",

@@ -17,6 +17,7 @@ from suppliers.errors import Malformed
 from suppliers.readings import Delivery, PushEvent
 
 ID_LENGTH = 255
+ORDER_LENGTH = 200
 MOST_EVENTS = 10_000  # of one push
 EVIDENCE_BYTES = 500
 HEADER = "header:"
@@ -73,6 +74,7 @@ class EventMapping:
     def __init__(self, config: Mapping[str, Any]) -> None:
         self._uid = _getter(config, "uid")
         self._sku = _getter(config, "sku")
+        self._order = _getter(config, "order")
         self._location = _getter(config, "location") if "location" in config else None
         self._quantity = Quantity(config["available"]) if "available" in config else None
         self._unknown_when = _getter(config, "unknown_when")
@@ -80,8 +82,9 @@ class EventMapping:
         self._moment = Moment(config["updated_at"]) if "updated_at" in config else None
 
     def event(self, item: Any) -> PushEvent | None:
-        """None for what names no row."""
+        """None for what names neither a row nor an order."""
         try:
+            order = self._text(self._order, item, "order", ORDER_LENGTH)
             uid = self._text(self._uid, item, "uid", UID_LENGTH)
             sku = normalise_sku(self._present(self._sku, item))[0]
             location = None
@@ -89,6 +92,8 @@ class EventMapping:
                 location = self._text(self._location, item, "location", LOCATION_LENGTH)
         except Malformed:
             return None
+        if order:
+            return PushEvent(order=order)  # what became of it is asked, whatever else is said
         if not uid and not sku:
             return None
         at = self._moment.read(item)[0] if self._moment else None

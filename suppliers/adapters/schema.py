@@ -218,8 +218,10 @@ PUSH_FIELDS: Mapping[str, Schema] = {
     "secret": {"oneOf": [SECRET, {"type": "array", "items": SECRET, "minItems": 1, "maxItems": 2}]},
     "events": EXPRESSION,
     "map": {
-        **record("", **{name: field for name, field in MAP["properties"].items() if name in EVENT_FIELDS}),
-        "anyOf": [{"required": ["uid"]}, {"required": ["sku"]}],
+        **record(
+            "", order=EXPRESSION, **{name: field for name, field in MAP["properties"].items() if name in EVENT_FIELDS}
+        ),
+        "anyOf": [{"required": [name]} for name in ("uid", "sku", "order")],
     },
     "id": TEXT,
     "clock_ahead_seconds": {"type": "number", "minimum": 0, "maximum": 86_400},

@@ -208,6 +208,8 @@ def _other_faults(config: Mapping[str, Any]) -> Iterator[str]:
             yield f"errors.{number}.after_regex: {error}"
     for part in ("list", "fetch"):
         yield from _map_time_faults(part, config.get(part, {}))
+    if "order" in config.get("push", {}).get("map", {}) and "readback" not in config:
+        yield "push.map.order: needs a readback; a push about an order is a reason to look it up."
     if "missing_status" in config.get("fetch", {}) and config["fetch"].get("batch", 50) != 1:
         yield "fetch.missing_status: needs a batch of 1; of many rows it would not say which."
 

@@ -354,6 +354,7 @@ class Ledger:
             "at": sale.at,
             "cancelled_at": sale.cancelled_at,
             "cancelled_by": sale.cancelled_by,
+            "doomed_at": sale.doomed_at,
             "lines": [
                 {"id": uid, "sku": self.sku_of(uid), "quantity": quantity} for uid, quantity in sale.lines.items()
             ],

@@ -51,6 +51,7 @@ def form_of(**fields: object) -> dict[str, object]:
         "settlement_lag_seconds": 60,
         "decrements_on": "order",
         "unsettled_after_seconds": 86_400,
+        "recheck_for_seconds": 604_800,
         "stale_after_seconds": 900,
         "expire_after_seconds": "",
         "snapshot_interval_seconds": 900,

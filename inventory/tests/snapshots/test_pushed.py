@@ -177,7 +177,7 @@ def test_a_jump_waits_in_quarantine(supplier, level):
 def test_a_row_that_is_not_ours_is_left_to_the_snapshot(supplier, level):
     taken = take_in(supplier, {**said(4, 30), "id": "r2"}, {**said(4, 30), "location": "elsewhere"})
     assert (taken.verdict, taken.taken, taken.reads) == ("ignored", 0, 0)
-    assert taken.reason == "2 of its events name no row of this supplier"
+    assert taken.reason == "2 of its events name nothing that we have of this supplier"
 
 
 def test_a_row_of_another_supplier_is_not_touched(supplier, level, make_level, make_supplier):

@@ -1,0 +1,15 @@
+"""What may be asked of a supplier beyond what must be."""
+
+from inventory.models import Effect
+from suppliers.gateway import Gateway
+from suppliers.models import Supplier
+
+# Of a supplier's calls, the share that is left to confirms, and to the snapshot should one run.
+RESERVED = 0.5
+
+
+def spare_calls(supplier: Supplier, upstream: Gateway) -> int:
+    """Calls that may go out now without taking one from confirms, waiting reads or a snapshot."""
+    allowance = upstream.allowance()
+    waiting = Effect.objects.filter(done_at=None, supplier=supplier).count()
+    return max(0, allowance.left - waiting - int(allowance.calls * RESERVED + 0.5))
