@@ -27,7 +27,8 @@ class Scenario:
 
     data_age: how old the data of each of its replicas is; a request goes to any of them.  declared_lag: what the
     merchant entered as the bound on that age.  phantoms: SKUs that are reported and do not exist.  inflation: of
-    the reported number, in deliveries.  flash: times the demand for the first SKU.
+    the reported number, in deliveries.  flash: times the demand for the first SKU.  event: of the merchant, who holds
+    back so much of what a delivery usually brings.
     """
 
     name: str
@@ -43,10 +44,11 @@ class Scenario:
     phantoms: int = 0
     inflation: Window | None = None
     flash: Window | None = None
+    event: Window | None = None
 
     def ordinary(self) -> "Scenario":
         """The days before: the same supplier without the event."""
-        return replace(self, inflation=None, flash=None)
+        return replace(self, inflation=None, flash=None, event=None)
 
 
 SCENARIOS = (
@@ -62,6 +64,7 @@ SCENARIOS = (
         "sale_day",
         "counts for six hours what is on its way to it as if it were there: half a delivery more",
         inflation=Window(9, 15, 0.5),
+        event=Window(9, 15, 0.4),
     ),
     Scenario("phantom", "reports one good in eight that does not exist", phantoms=1),
     Scenario("channels", "sells the same goods elsewhere too", elsewhere=10.0),
@@ -80,9 +83,13 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """One period: what is there at the start, what buyers want here and elsewhere, and what comes in."""
+    """One period: what is there at the start, what buyers want here and elsewhere, and what comes in.
+
+    usual: units that a delivery of each SKU brings in the median.
+    """
 
     stock: tuple[int, ...]
+    usual: tuple[float, ...] = ()
     demand: list[Event] = field(default_factory=list)
     elsewhere: list[Event] = field(default_factory=list)
     deliveries: list[Event] = field(default_factory=list)
@@ -95,6 +102,7 @@ def script(scenario: Scenario, seed: str, seconds: float) -> Script:
     appeal = [0.2 + 1.6 * sku / (scenario.skus - 1) for sku in range(scenario.skus)]
     chance.shuffle(appeal)
     stock: list[int] = []
+    usual: list[float] = []
     demand: list[Event] = []
     elsewhere: list[Event] = []
     deliveries: list[Event] = []
@@ -105,12 +113,13 @@ def script(scenario: Scenario, seed: str, seconds: float) -> Script:
         elsewhere += _arrivals(chance, sku, appeal[sku] * scenario.elsewhere, seconds, None)
         # What comes in covers about what is wanted until the next delivery: half of the goods sell out before it.
         wanted = 1.4 * appeal[sku] * (scenario.orders + scenario.elsewhere) * DELIVERED_EVERY / HOUR
+        usual.append(wanted)
         stock.append(_delivery(chance, wanted))
         at = chance.uniform(0.7, 1.0) * DELIVERED_EVERY
         while at < seconds:
             deliveries.append(Event(at, sku, _delivery(chance, wanted)))
             at += DELIVERED_EVERY
-    return Script(tuple(stock), sorted(demand, key=_at), sorted(elsewhere, key=_at), deliveries)
+    return Script(tuple(stock), tuple(usual), sorted(demand, key=_at), sorted(elsewhere, key=_at), deliveries)
 
 
 def _delivery(chance: random.Random, wanted: float) -> int:

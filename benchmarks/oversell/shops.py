@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from inventory import buffers, sourcing, transitions, trust
 from inventory.buffers import Comparison, Lesson, Promise
+from inventory.caution import NONE, Caution, Window
 from inventory.inclusion import Promise as Taken
 from inventory.positions import Level, Position
 from inventory.transitions import Numbers, Standing
@@ -129,6 +130,8 @@ class Holdfast(Shop):
         ]
         self.confirmed: list[list[Taken]] = [[] for _ in range(skus)]
         self._again: list[Sequence[float]] = [()] * skus
+        self._event: Window | None = None
+        self._held_back = [NONE] * skus
 
     def reported(self, sku: int) -> int | None:
         return self.standings[sku].numbers.reported
@@ -136,7 +139,14 @@ class Holdfast(Shop):
     def position(self, sku: int, now: float) -> Position:
         standing = self.standings[sku]
         self.levels[sku] = _level(sku, standing.numbers, standing.policy)
+        if self._event and self._event.covers(moment(now)):
+            self.levels[sku].caution = self._held_back[sku]
         return super().position(sku, now)
+
+    def expect(self, start: float, end: float, held_back: Sequence[int]) -> None:
+        """The merchant plans a sales event for each SKU, which holds back so many units."""
+        self._event = Window(moment(start), moment(end))
+        self._held_back = [Caution(units) for units in held_back]
 
     def keep(self, sku: int, level: Level) -> None:
         self._store(sku, replace(self.standings[sku].numbers, allocated=level.allocated))

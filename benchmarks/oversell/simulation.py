@@ -1,13 +1,14 @@
 """One day of one strategy in one scenario: a discrete-event simulation on a clock of its own."""
 
 import heapq
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
 
 from benchmarks.oversell.scenarios import DAY, HOUR, Scenario, Script, script
-from benchmarks.oversell.shops import Learning, Order, Shop
+from benchmarks.oversell.shops import Holdfast, Learning, Order, Shop
 from benchmarks.oversell.upstream import Upstream
 
 DEADLINE = 10.0  # seconds until a read is given up
@@ -201,4 +202,8 @@ def simulate(scenario: Scenario, strategy: type[Shop], seed: int, *, hours: floa
         Day(before, earlier, script(before, f"{seed} before", past), f"{seed} before").run(past)
         shop.inherit(earlier, past)
     seconds = hours * HOUR
-    return Day(scenario, shop, script(scenario, str(seed), seconds), str(seed)).run(seconds)
+    plan = script(scenario, str(seed), seconds)
+    if scenario.event and isinstance(shop, Holdfast):
+        held_back = [math.ceil(scenario.event.factor * units) for units in plan.usual]
+        shop.expect(scenario.event.start * HOUR, scenario.event.end * HOUR, held_back)
+    return Day(scenario, shop, plan, str(seed)).run(seconds)

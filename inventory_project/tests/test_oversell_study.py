@@ -6,20 +6,23 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from benchmarks.oversell import report, results
+from benchmarks.oversell import report, results, shops
 from benchmarks.oversell.results import Cell
-from benchmarks.oversell.scenarios import DAY, SCENARIOS, script
+from benchmarks.oversell.scenarios import DAY, SCENARIOS, Window, script
 from benchmarks.oversell.shops import STRATEGIES, Holdfast, Learning, Shop, TwoLayers
 from benchmarks.oversell.simulation import Tally, simulate
 from inventory import sourcing, transitions, trust
+from inventory.caution import Caution
 
 SCENARIO = {scenario.name: scenario for scenario in SCENARIOS}
 HOURS = 8.0  # a delivery and a sell-out of each good
 AFTER_EVENTS = 13.0
+AFTER_THE_SALE = 16.0
 
 
 def short(name: str, strategy: type[Shop], seed: int = 1, hours: float = HOURS) -> Tally:
@@ -112,6 +115,26 @@ def test_without_the_buffer_more_is_oversold(monkeypatch: pytest.MonkeyPatch):
         trust, "sellable", lambda reported, policy, **cap: sellable(reported, replace(policy, buffer=0), **cap)
     )
     assert sum(short("channels", Holdfast, seed).oversold for seed in range(2)) > buffered
+
+
+def sale_day(event: Window | None, seed: int) -> Tally:
+    return simulate(replace(SCENARIO["sale_day"], event=event), Holdfast, seed, hours=AFTER_THE_SALE)
+
+
+def test_a_planned_event_saves_orders_on_a_sale_day():
+    planned = SCENARIO["sale_day"].event
+    without, with_it = ([sale_day(event, seed) for seed in range(3)] for event in (None, planned))
+    assert sum(day.orders_lost for day in without) > 2 * sum(day.orders_lost for day in with_it)
+
+
+def test_a_share_held_back_saves_none(monkeypatch: pytest.MonkeyPatch):
+    """It shrinks with the number: where nothing is left in truth, four fifths of what never was are still on sale."""
+    none = sale_day(None, 1)
+    monkeypatch.setattr(shops, "Caution", lambda units: Caution(share=Decimal("0.2")))
+    held_back = sale_day(SCENARIO["sale_day"].event, 1)
+    assert none.orders_lost > 0
+    assert (held_back.sold, held_back.oversold) == (none.sold, none.oversold)
+    assert held_back.stale_reads < none.stale_reads, "it was in force"
 
 
 def test_a_flash_sale_is_a_flash():
