@@ -13,10 +13,10 @@ from django.db import connection
 from inventory import attempts
 
 FIRST_SECONDS = 30.0
-LEASE_SECONDS = 120.0  # longer than a worker works on what it claimed at once
+LEASE_SECONDS = 120.0  # longer than one call
 
-# Of an allocation that its supplier just took, in SQL.  An answer may be slower than the lag: its own data is not.
-FIRST = f"""CASE WHEN supplier.recheck_for_seconds > 0 THEN statement_timestamp()
+# Of an allocation that its supplier just took, in SQL.  What a person orders there need not carry our reference.
+FIRST = f"""CASE WHEN supplier.recheck_for_seconds > 0 AND NOT allocation.by_hand THEN statement_timestamp()
     + GREATEST({FIRST_SECONDS}, supplier.settlement_lag_seconds + 1) * interval '1 second' END"""
 
 _STANDING = "allocation.state IN ('confirmed', 'settled') AND allocation.cancel_requested_at IS NULL"

@@ -28,6 +28,7 @@ outcomes = Counter(
 )
 
 WORK_SECONDS = 40  # a drain stops taking on work after this; the sweep rings again for what is left
+RECHECK_SECONDS = 4  # less than between two runs: what comes last occupies one worker a supplier
 FIRST_BACKOFF, LONGEST_BACKOFF = 2.0, 30.0  # seconds, doubling with each attempt; as in incremental
 LONGEST_RETRY_AFTER = 600.0
 FOLLOW_SECONDS, LONGEST_FOLLOW_SECONDS = 60.0, 1_800.0  # between two questions whether it is paid or shipped
@@ -102,17 +103,23 @@ def recheck(supplier_id: int) -> int:
     """Look up orders that this supplier took, as far as its budget goes; how many it has called off since."""
     supplier = Supplier.objects.get(pk=supplier_id)
     upstream = gateway.for_supplier(supplier)
-    until = time.monotonic() + WORK_SECONDS
     lost = 0
-    for reference in rechecks.claim(supplier_id, limit=budget.spare_calls(supplier, upstream)):
-        try:
+    try:
+        for reference in _due(supplier, upstream):
             lost += _look_up(upstream, supplier, reference)
-        except SupplierError as error:
-            log.warning("recheck_postponed", supplier=supplier.slug, reason=reason_of(error))
-            break
-        if time.monotonic() > until:
-            break
+    except SupplierError as error:
+        log.warning("recheck_postponed", supplier=supplier.slug, reason=reason_of(error))
     return lost
+
+
+def _due(supplier: Supplier, upstream: gateway.Gateway) -> Iterator[str]:
+    until = time.monotonic() + RECHECK_SECONDS
+    while time.monotonic() < until and budget.spare_calls(supplier, upstream):
+        # One at a time: a claim lasts for one call, and who fails holds up no other order.
+        claimed = rechecks.claim(supplier.pk, limit=1)
+        if not claimed:
+            return
+        yield from claimed
 
 
 def _look_up(upstream: Adapter, supplier: Supplier, reference: str) -> bool:

@@ -8,7 +8,7 @@ from django.db import connection
 
 from inventory import rechecks, reconciliation, snapshots, tasks
 from inventory.models import Allocation, Discrepancy, StockLevel
-from inventory.tests.promises import cancel, make_due, pass_time, place, states
+from inventory.tests.promises import cancel, make_due, mark, pass_time, place, states
 from inventory.tests.pushing import PUSH, SECRET, push
 from inventory.tests.reconciliation.sides import SKU, STOCK, available, confirm, sold, sync, without
 from suppliers import credentials
@@ -117,6 +117,14 @@ def test_an_order_that_it_does_not_know_any_more_is_lost_only_if_so_declared(sup
     chaos.set(late_readback={"lag_s": 100_000})
     look(supplier)
     assert states("order-1") == [(state, 3)]
+
+
+def test_what_a_person_ordered_there_is_not_looked_up(supplier, chaos):
+    without(supplier, "confirm")
+    place("order-1", {SKU: 3})
+    confirm(supplier)
+    assert mark(supplier, "order-1", "ordered")
+    assert (states("order-1"), due_in()) == ([("confirmed", 3)], None)
 
 
 def test_our_own_cancel_is_no_loss(supplier, chaos):
