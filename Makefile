@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 RUN := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-check test faults faults-small chaos lint e2e bench bench-kill bench-small study bench-peers pins clean
+.PHONY: help demo demo-check test faults faults-small chaos soak-model lint e2e bench bench-kill bench-small study bench-peers pins clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ faults-small: .venv/local.stamp ## The same, each fault three times for a moment
 
 chaos: .venv/local.stamp ## Every temper of the chaos supplier in every dialect, under buyers (some 20 minutes); ARGS='--only flaky'
 	@$(RUN) -m benchmarks.chaos $(ARGS)
+
+soak-model: .venv/dev.stamp ## The state machine of stock, 500,000 steps from a seed (long); ARGS='--seed 7 --steps 20000 --seconds 900'
+	@$(RUN) -m benchmarks.model $(ARGS)
 
 e2e: .venv/local.stamp ## A shop that nobody here wrote: the race for its stock, without Holdfast and with it in front
 	@$(RUN) -m benchmarks.peers.oscar.e2e
