@@ -20,6 +20,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--write", action="store_true", help="put the table into docs/reliability.md")
     parser.add_argument("--more", action="store_true", help="keep the last run's pairs, and add or replace these")
     parser.add_argument("--name", default="chaos", help="the folder in var/")
+    parser.add_argument("--jobs", type=int, default=1, help="so many pairs at a time, each with servers of its own")
+    parser.add_argument("--share", default="1/1", help="only the second of three shares of the pairs: 2/3")
     return parser.parse_args()
 
 

@@ -72,6 +72,10 @@ class Crew:
         self._start(lambda: self._look_up(side, supplier_id), LOOKUP_PAUSE, self._stop)
         self._start(lambda: self._snapshot(side, supplier_id), SNAPSHOT_PAUSE, self._stop)
 
+    def employ(self, job: Callable[[], None]) -> None:
+        """Somebody more, until the end."""
+        self._start(job, WORKER_PAUSE, self._stop)
+
     def stop_buying(self) -> None:
         self._end(self._stop_buying)
 

@@ -13,13 +13,15 @@ from inventory import snapshots
 from inventory.models import Sku, Snapshot
 from storefronts.models import Storefront
 
+from .clerk import Clerk
 from .crew import Crew, Log
 from .receiver import receiving
 from .tempers import SETTLEMENT_LAG, scenario
-from .upstream import PUSH_SECRET, Upstream, running
+from .upstream import BY_HAND, Upstream, running
 from .verdict import Claim, Side, claims, differences
 
 HEALING_SECONDS = 75.0  # the longest back-off, a lease, a lag and a snapshot
+ARRIVAL_SECONDS = 4.0  # between goods that arrive at a supplier that lays out files, while all else is quiet
 BUYERS, WORKERS = 4, 2
 numbers = itertools.count(1)
 
@@ -81,10 +83,12 @@ def _play(temper: str, sides: list[Side], crew: Crew, faults: tuple[float, str])
     """faults: for how long, and where pushes go."""
     chaotic, calm = sides
     seconds, pushed_to = faults
-    chaotic.upstream.ask("chaos", scenario(temper, pushed_to, PUSH_SECRET))
+    chaotic.upstream.ask("chaos", scenario(temper, chaotic.upstream.pushing_to(pushed_to)))
     for side, name in ((chaotic, "wild"), (calm, "calm")):
         crew.buy(name, side.upstream.skus, BUYERS if side is chaotic else BUYERS // 2)
         crew.serve(name, side.supplier.pk, WORKERS if side is chaotic else 1)
+    if chaotic.upstream.dialect in BY_HAND:
+        crew.employ(Clerk(chaotic).work)
     time.sleep(seconds)
     told = chaotic.upstream.ask("chaos")
     acted = {**told["acted"], **{f"webhook {what}": times for what, times in told["webhooks"].items()}}
@@ -102,11 +106,16 @@ def _play(temper: str, sides: list[Side], crew: Crew, faults: tuple[float, str])
 
 def _heal(sides: list[Side]) -> float:
     """Wait until both sides agree: seconds that took."""
-    began = time.monotonic()
+    began = arrived = time.monotonic()
+    goods = sides[0].upstream if sides[0].upstream.dialect in BY_HAND else None
     while (passed := time.monotonic() - began) < HEALING_SECONDS:
         # What stands a moment before a late answer is no agreement yet.
         if passed > SETTLEMENT_LAG and not any(map(differences, sides)):
             break
+        if goods and time.monotonic() - arrived > ARRIVAL_SECONDS:
+            # A file in which nothing changes is as old as its last change: it proves nothing of later orders.
+            goods.restock(goods.skus[0], 1)
+            arrived = time.monotonic()
         time.sleep(0.25)
     return passed
 

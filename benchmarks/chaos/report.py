@@ -72,5 +72,11 @@ def kept(path: Path) -> list[Result]:
     ]
 
 
+def merged(results: Sequence[Result], fresh: Sequence[Result]) -> list[Result]:
+    """The fresh ones in place of those of the same pairs."""
+    names = {result.name for result in fresh}
+    return [*(result for result in results if result.name not in names), *fresh]
+
+
 def keep(results: Sequence[Result], path: Path) -> None:
     path.write_text(json.dumps([result.as_json() for result in results], indent=1) + "\n")

@@ -32,9 +32,9 @@ OVERSELLS = frozenset({"sale_day", "everything"})
 TEMPERS = tuple(PROFILES)
 
 
-def scenario(temper: str, push_url: str, push_secret: str) -> dict[str, Any]:
-    """What `PUT /_chaos` takes; every temper pushes if it has an address to push to."""
+def scenario(temper: str, push: dict[str, str]) -> dict[str, Any]:
+    """What `PUT /_chaos` takes.  push: where to, the secret and the scheme, for tempers that push."""
     told = {"profile": temper, **FASTER.get(temper, {})}
     if "webhooks" in PROFILES[temper]:
-        told["webhooks"] = {"url": push_url, "secret": push_secret}
+        told["webhooks"] = dict(push)
     return told

@@ -18,7 +18,7 @@ from .upstream import CALL_SECONDS, Upstream
 
 LONGEST_REQUEST, LONGEST_TASK = 8.0, 120.0  # seconds; G15
 MARGIN = 1.5  # seconds that a call's end may be seen late by the supplier on a busy machine
-WITHOUT_REFERENCE = frozenset({"top"})
+WITHOUT_REFERENCE = frozenset({"top", "file"})
 TOLD = (Allocation.State.CONFIRMED, Allocation.State.SETTLED)
 
 

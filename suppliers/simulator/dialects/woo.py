@@ -43,7 +43,8 @@ class WooDialect:
             case "products":
                 return _page(sheet)
             case "variations":
-                return json_reply(200, [_variation(row, index) for row, index in sheet.numbered])
+                rows = [_variation(row, index) for row, index in sheet.numbered]
+                return json_reply(200, rows, {"X-WP-Total": str(len(rows)), "X-WP-TotalPages": "1"})
             case "product":
                 return json_reply(200, _product(*sheet.numbered[0]) if told.rows else {})
             case "set":
@@ -84,7 +85,7 @@ def _of_orders(request: Request, path: list[str], ledger: Ledger) -> Ask:
         case "GET", [order]:
             return Ask("readback", order, order_ids=[_order_id(order)], form="order")
         case "PUT", [order] if parse_object(request.body).get("status") == "cancelled":
-            return Ask("cancel", order, order_ids=[_order_id(order)], form="order")
+            return Ask("cancel", order, order_ids=[_order_id(one) for one in order.split(",")], form="order")
     raise nowhere()
 
 
@@ -125,9 +126,11 @@ def _order(document: Mapping[str, Any], ledger: Ledger) -> Ask:
 def _line(item: Any, ledger: Ledger) -> dict[str, Any]:
     if not isinstance(item, dict):
         raise bad("a line is an object")
-    variation = item.get("variation_id")
-    first = FIRST_VARIATION if variation else FIRST_PRODUCT
-    index = row_of(ledger, variation or item.get("product_id"), first)
+    named = item.get("variation_id") or item.get("product_id")
+    # Products and variations share their numbers: a variation may be named as the product.
+    index = row_of(ledger, named, FIRST_VARIATION)
+    if index is None:
+        index = row_of(ledger, named, FIRST_PRODUCT)
     if index is None:
         raise bad("no such product")
     return {"id": ledger.items[index].uid, "quantity": item.get("quantity")}
