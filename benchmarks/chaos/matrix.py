@@ -1,6 +1,7 @@
 """All pairs, one after the other; with several jobs in as many processes, each with its share and its own servers."""
 
 import argparse
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from .tempers import TEMPERS
 from .upstream import DIALECTS
 
 STOP_SECONDS = 30
+OUR_SERVERS = {"DATABASE_URL", "REDIS_URL", "CACHE_URL"}
 # Its pushes are not in these platforms' form.
 UNABLE = {("webhook_storm", dialect) for dialect in ("shopify_lite", "top", "aop1688")}
 
@@ -59,7 +61,8 @@ def _start(stack: ExitStack, options: argparse.Namespace, number: int) -> "tuple
     told = {"--name": name, "--share": f"{number}/{options.jobs}", "--seed": options.seed, "--seconds": options.seconds}
     told |= {"--only": options.only, "--dialect": options.dialect}
     command = [sys.executable, "-m", "benchmarks.chaos", *(f"{option}={value}" for option, value in told.items())]
-    helper = spawn(command)
+    environment = {name: value for name, value in os.environ.items() if name not in OUR_SERVERS}
+    helper = spawn(command, env=environment)
     stack.callback(stop_group, helper, signal.SIGTERM, patience=STOP_SECONDS)
     return name, helper
 
