@@ -143,7 +143,8 @@ def test_woo_pages_by_link_and_keeps_variations_apart(woo):
     assert "page=2" in headers["Link"]
     variable = [product for product in products if product["type"] == "variable"]
     assert [product["stock_quantity"] for product in variable] == [None]
-    [variation] = woo("GET", f"/products/{variable[0]['id']}/variations")[2]
+    _, headers, [variation] = woo("GET", f"/products/{variable[0]['id']}/variations")
+    assert headers["X-WP-Total"] == "1"
     assert (variation["sku"], variation["stock_quantity"]) == ("SKU-000010", 10)
     assert woo("GET", "/products?sku=SKU-000010,SKU-000001")[2][0] == variation
 
@@ -161,6 +162,12 @@ def test_woo_takes_finds_and_cancels_an_order(woo):
     assert woo("GET", f"/orders/{placed['id']}")[2] == placed
     assert woo.chaos.truth("SKU-000010")["SKU-000010"]["on_hand"] == 7
     assert woo("PUT", f"/orders/{placed['id']}", {"status": "cancelled"})[2]["status"] == "cancelled"
+    assert woo.chaos.truth(SKU)[SKU]["on_hand"] == 10
+    order["line_items"] = [{"product_id": 1_000, "quantity": 2}, {"product_id": 5_000_009, "quantity": 3}]
+    again = woo("POST", "/orders", order)[2]
+    assert again["line_items"] == placed["line_items"], "a variation has a number among the products' own"
+    both = f"{placed['id']},{again['id']}"
+    assert woo("PUT", f"/orders/{both}", {"status": "cancelled"})[0] == 200
     assert woo.chaos.truth(SKU)[SKU]["on_hand"] == 10
     order["line_items"][0]["quantity"] = 11
     refused = woo("POST", "/orders", order)
