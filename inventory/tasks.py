@@ -55,6 +55,17 @@ def full_snapshot(supplier_id: int, actor: str = "") -> None:
 
 
 @shared_task(soft_time_limit=10, time_limit=20)
+def start_due_changes() -> None:
+    for supplier_id in snapshots.changes_due():
+        read_changes.delay(supplier_id)
+
+
+@shared_task(soft_time_limit=110, time_limit=120, expires=MESSAGE_SECONDS)
+def read_changes(supplier_id: int) -> None:
+    snapshots.run_changes(supplier_id)
+
+
+@shared_task(soft_time_limit=10, time_limit=20)
 def resolve_expired_claims() -> None:
     """One task for each supplier, so that a slow one holds up nobody else."""
     for supplier_id in reconciliation.suppliers_with_expired_claims():

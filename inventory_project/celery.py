@@ -21,6 +21,8 @@ app.conf.beat_schedule = {
     "sweep-effects": {"task": "inventory.tasks.sweep_effects", "schedule": 2.0},
     # A supplier's full snapshot starts at most this long after its interval has passed.
     "start-due-snapshots": {"task": "inventory.tasks.start_due_snapshots", "schedule": 2.0},
+    # A change file is looked at at most this long after its interval has passed.
+    "start-due-changes": {"task": "inventory.tasks.start_due_changes", "schedule": 5.0},
     # A claim whose worker died is read back at most this long after its lease ended.
     "resolve-expired-claims": {"task": "inventory.tasks.resolve_expired_claims", "schedule": 5.0},
     # An order that is due to be looked up at its supplier is at most this long after, if the budget allows.

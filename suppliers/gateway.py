@@ -30,6 +30,7 @@ from suppliers.pace import LONGEST_PAUSE, Pace
 from suppliers.quota import Quota, Today
 from suppliers.readings import (
     Capability,
+    ChangingAdapter,
     ConfirmRequest,
     ConfirmResult,
     FetchResult,
@@ -41,6 +42,7 @@ from suppliers.readings import (
 )
 from suppliers.transport import Deadline, Request, Response, exchange, new_session
 
+CHANGES_SECONDS = 60.0  # between two looks at a change file, unless configured
 Result = TypeVar("Result")
 
 FIRST_WAIT = 0.2  # seconds before a read is repeated, doubled each time, with as much jitter
@@ -193,6 +195,12 @@ class Gateway:
             return self._adapter.snapshot_unless(unless, cursor)
         return self._adapter.snapshot(cursor)
 
+    def changes(self, *, unless: Json = None) -> Iterator[Page]:
+        """What the supplier's change file holds.  Requires: CHANGES.  `next` raises Unchanged as of a snapshot."""
+        if not isinstance(self._adapter, ChangingAdapter):
+            raise NotConfigured("This supplier lays out no change files.")
+        return self._adapter.changes_unless(unless)
+
     def fetch(self, refs: Sequence[Ref]) -> FetchResult:
         """Just these rows, now."""
         return self._adapter.fetch(refs)
@@ -211,6 +219,12 @@ class Gateway:
         """Tell upstream that the order is off."""
         with importance.for_an_order():
             return self._adapter.cancel(order, upstream_order)
+
+
+def changing() -> dict[int, float]:
+    """Suppliers that lay out change files: id → seconds between two looks at them."""
+    found = Supplier.objects.filter(enabled=True, config__has_key="changes").values_list("pk", "config")
+    return {pk: config["changes"].get("every_seconds", CHANGES_SECONDS) for pk, config in found}
 
 
 def for_supplier(supplier: Supplier) -> Gateway:

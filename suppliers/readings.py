@@ -27,6 +27,7 @@ class Capability(enum.Flag):
     CAS = enum.auto()
     IDEMPOTENT = enum.auto()
     PUSH = enum.auto()
+    CHANGES = enum.auto()  # lays out files that hold only what changed
     FOLLOW = enum.auto()  # a read-back says when its number has taken an order in
 
 
@@ -64,6 +65,7 @@ class Page:
     a duration, because the source's clock is not ours.
     pending: upstream is still preparing the rows, so none is here; ask for the next page later.
     mark: what the whole is recognised by, if it is one file; None: it cannot be.
+    doubts: on the last page, what was found wrong with rows and is tolerated: those are not counted.
     """
 
     rows: list[StockRow]
@@ -73,6 +75,7 @@ class Page:
     evidence: str = ""
     pending: bool = False
     mark: Json = None
+    doubts: Json = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +243,18 @@ class Adapter(Protocol):
 
     def cancel(self, order: ConfirmRequest, upstream_order: str) -> ConfirmResult:
         """Tell upstream that the order is off."""
+        ...
+
+
+@runtime_checkable
+class ChangingAdapter(Adapter, Protocol):
+    """An adapter of a supplier that lays out files which hold only what changed."""
+
+    def changes_unless(self, mark: Json) -> Iterator[Page]:
+        """The rows of the change file, once all of it was read without a fault; the pages of a file share their age.
+
+        Raises: Unchanged, if the file still has this mark.
+        """
         ...
 
 

@@ -110,7 +110,7 @@ class Upstream:
         return {"url": url, "secret": PUSH_SECRET, "scheme": scheme}
 
     def _config(self) -> dict[str, Any]:
-        platform = {"base_url": self.url, "page_size": PAGE, "limits": {"rate": 200, "burst": 200}}
+        platform: dict[str, Any] = {"base_url": self.url, "page_size": PAGE, "limits": {"rate": 200, "burst": 200}}
         match self.dialect:
             case "shopify_lite":
                 return {**platform, "locations": ["1"], "bulk": False}

@@ -78,6 +78,7 @@ def whole_files(run: Run) -> Iterator[Figure]:
         if (result["status"], result["seen"]) != ("applied", count):
             run.wrong(f"{format_}: {result}")
         rate = f"{count / result['seconds']:,.0f} rows/s, {result['changed']:,} of them new"
+        run.say(f"{format_}: {rate}")
         yield Figure(
             f"files {format_}",
             f"peak memory of the process that reads {count:,} rows of a {format_} file and brings them in",

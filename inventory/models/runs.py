@@ -15,6 +15,7 @@ class Snapshot(models.Model):
         FULL = "full"
         INCREMENTAL = "incremental"
         PUSH = "push"
+        CHANGES = "changes"  # a file that holds only what changed
 
     class Status(models.TextChoices):
         RUNNING = "running"

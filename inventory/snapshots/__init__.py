@@ -4,6 +4,7 @@ A full snapshot is read page by page into a staging table, judged as a whole, an
 chunks nothing is locked and no transaction is open; a worker that dies leaves a run that the next one resumes.
 """
 
+from inventory.snapshots.changes import changes_due, run_changes
 from inventory.snapshots.full import run_full, start_due
 from inventory.snapshots.incremental import sync_due
 from inventory.snapshots.priorities import ask_riskiest
@@ -16,9 +17,11 @@ __all__ = [
     "LeaseLost",
     "SnapshotUnavailable",
     "ask_riskiest",
+    "changes_due",
     "purge",
     "purge_pushes",
     "rehearse",
+    "run_changes",
     "run_full",
     "start_due",
     "sync_due",

@@ -139,6 +139,9 @@ def _store(run: Run, page: Page, requested_at: datetime) -> datetime:
     snapshot.total = snapshot.total if page.total is None else page.total
     with transaction.atomic(durable=True):
         snapshot.rejected += staging.store(snapshot.pk, page.rows, read_at)
+        if page.doubts:
+            run.evidence["not_counted"] = page.doubts
+            Snapshot.objects.filter(pk=snapshot.pk).update(evidence=run.evidence)
         return runs.renew(run)
 
 

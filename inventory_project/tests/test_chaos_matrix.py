@@ -113,7 +113,10 @@ def test_a_long_wait_and_a_disturbed_neighbour_are_seen(side, chaos):
 
 def test_every_temper_is_a_scenario_and_every_pair_has_its_turn():
     for temper in TEMPERS:
-        assert Scenario().merged(scenario(temper, "http://127.0.0.1:1", "c2VjcmV0")).behaviours or temper == "calm"
+        assert (
+            Scenario().merged(scenario(temper, {"url": "http://127.0.0.1:1", "secret": "c2VjcmV0"})).behaviours
+            or temper == "calm"
+        )
     assert len(list(pairs("", ""))) == len(TEMPERS) * len(DIALECTS) - 3
     assert list(pairs("calm,liar", "graphql")) == [("calm", "graphql"), ("liar", "graphql")]
     with pytest.raises(SystemExit, match="There is no nice"):

@@ -40,6 +40,7 @@ class Outbox:
     _due: list[tuple[float, int, Webhooks, Delivery]] = field(default_factory=list)
     _numbers: Any = field(default_factory=itertools.count)
     _bell: threading.Condition = field(default_factory=threading.Condition)
+    _sending: bool = False
     _thread: threading.Thread | None = None
 
     def put(self, at: float, rule: Webhooks, delivery: Delivery) -> None:
@@ -50,6 +51,12 @@ class Outbox:
                 self._thread.start()
             self._bell.notify()
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether all that was announced so far was sent."""
+        with self._bell:
+            return not self._due and not self._sending
+
     def _work(self) -> None:
         while not self.stopping(0):
             with self._bell:
@@ -58,7 +65,9 @@ class Outbox:
                     self._bell.wait(min(wait, LONGEST_NAP))
                     continue
                 _, _, rule, delivery = heapq.heappop(self._due)
+                self._sending = True
             self._send(rule, delivery)
+            self._sending = False
 
     def _send(self, rule: Webhooks, delivery: Delivery) -> None:
         if rule.is_disabled:

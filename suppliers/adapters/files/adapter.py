@@ -4,6 +4,7 @@ import hashlib
 import json
 import tempfile
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -12,6 +13,7 @@ from urllib.parse import urlsplit
 
 from suppliers.adapters.calls import Connect, RequestForm
 from suppliers.adapters.files.configuration import faults_of
+from suppliers.adapters.files.doubts import Doubts
 from suppliers.adapters.files.parsing import rows_of
 from suppliers.adapters.files.sources import Fetched, FolderSource, Source, sha256_of, tags_of
 from suppliers.adapters.files.web import WebSource
@@ -46,13 +48,13 @@ class FileAdapter:
 
     def __init__(self, config: Mapping[str, Any], secrets: Mapping[str, str], connect: Connect) -> None:
         """Requires: a configuration without faults."""
-        self._config = config
-        limits = {**config.get("limits", {})}
-        self._unpacked = limits.pop("max_unpacked_bytes", MOST_UNPACKED)
-        self._limits = Limits(**{"max_bytes": MOST_BYTES, "total_seconds": TOTAL_SECONDS, **limits})
-        self._source = _source(config, secrets, connect, self._limits)
-        # What a file means depends on how it is read: after an edit the same file is news.
-        self._reading = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
+        self._whole = _File(config, secrets, connect)
+        self._changes: _File | None = None
+        if "changes" in config:
+            # Where else it lies is all that is different; a marker of the whole file says nothing of this one.
+            common = {name: part for name, part in config.items() if name not in ("done", "params")}
+            self._changes = _File({**common, **config["changes"]}, secrets, connect)
+            self.capabilities |= Capability.CHANGES
         if "push" in config:
             self.capabilities |= Capability.PUSH
 
@@ -71,28 +73,12 @@ class FileAdapter:
         return self.snapshot_unless(None, cursor)
 
     def snapshot_unless(self, mark: Json, cursor: Json = None) -> Iterator[Page]:
-        known = mark if isinstance(mark, dict) and mark.get("reading") == self._reading else {}
-        with tempfile.TemporaryFile() as spool:
-            fetched = self._source.copy(spool, tags_of(known), Deadline(self._limits.total_seconds))
-            digest = sha256_of(spool)
-            if known.get("sha256") == digest:
-                raise Unchanged("its bytes are the same")
-            seal: Json = {"sha256": digest, "reading": self._reading, "tags": dict(fetched.tags)}
-            yield from self._pages(spool, _Pages(fetched, seal, digest, _place(cursor, digest)))
+        return self._whole.pages(mark, cursor)
 
-    def _pages(self, spool: BinaryIO, pages: "_Pages") -> Iterator[Page]:
-        rows = rows_of(spool, self._config, self._unpacked)
-        for _ in range(pages.done):
-            if next(rows, None) is None:
-                raise Malformed("The file has fewer rows than were read of it.")
-        batch: list[StockRow] = []
-        asked_at = time.time()
-        for row in rows:
-            if len(batch) == PAGE_ROWS:
-                yield pages.next(batch, asked_at, last=False)
-                batch, asked_at = [], time.time()
-            batch.append(row)
-        yield pages.next(batch, asked_at, last=True)
+    def changes_unless(self, mark: Json) -> Iterator[Page]:
+        if self._changes is None:
+            _cannot("be asked for changes: `changes` is not configured")
+        return self._changes.pages(mark, proven=True)
 
     def fetch(self, refs: Sequence[Ref]) -> FetchResult:
         _cannot("read single rows", refs)
@@ -107,6 +93,46 @@ class FileAdapter:
         _cannot("be told of cancellations", order, upstream_order)
 
 
+class _File:
+    """A file at one place, in one form."""
+
+    def __init__(self, config: Mapping[str, Any], secrets: Mapping[str, str], connect: Connect) -> None:
+        self._config = config
+        limits = {**config.get("limits", {})}
+        self._unpacked = limits.pop("max_unpacked_bytes", MOST_UNPACKED)
+        self._limits = Limits(**{"max_bytes": MOST_BYTES, "total_seconds": TOTAL_SECONDS, **limits})
+        self._source = _source(config, secrets, connect, self._limits)
+        # What a file means depends on how it is read: after an edit the same file is news.
+        self._reading = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
+
+    def pages(self, mark: Json, cursor: Json = None, *, proven: bool = False) -> Iterator[Page]:
+        """proven: give nothing before all of it was read once without a fault."""
+        known = mark if isinstance(mark, dict) and mark.get("reading") == self._reading else {}
+        with tempfile.TemporaryFile() as spool:
+            fetched = self._source.copy(spool, tags_of(known), Deadline(self._limits.total_seconds))
+            digest = sha256_of(spool)
+            if known.get("sha256") == digest:
+                raise Unchanged("its bytes are the same")
+            seal: Json = {"sha256": digest, "reading": self._reading, "tags": dict(fetched.tags)}
+            if proven:
+                deque(rows_of(spool, self._config, self._unpacked, Doubts(self._config)), maxlen=0)
+            yield from self._pages(spool, _Pages(fetched, seal, digest, _place(cursor, digest), Doubts(self._config)))
+
+    def _pages(self, spool: BinaryIO, pages: "_Pages") -> Iterator[Page]:
+        rows = rows_of(spool, self._config, self._unpacked, pages.doubts)
+        for _ in range(pages.done):
+            if next(rows, None) is None:
+                raise Malformed("The file has fewer rows than were read of it.")
+        batch: list[StockRow] = []
+        asked_at = time.time()
+        for row in rows:
+            if len(batch) == PAGE_ROWS:
+                yield pages.next(batch, asked_at, last=False)
+                batch, asked_at = [], time.time()
+            batch.append(row)
+        yield pages.next(batch, asked_at, last=True)
+
+
 @dataclass(slots=True)
 class _Pages:
     """Makes the pages of one file.  done: rows that earlier pages held."""
@@ -115,6 +141,7 @@ class _Pages:
     mark: Json
     digest: str
     done: int
+    doubts: Doubts
 
     def next(self, rows: list[StockRow], asked_at: float, *, last: bool) -> Page:
         self.done += len(rows)
@@ -125,6 +152,7 @@ class _Pages:
             # However late a page is asked for, its rows are no younger than the file.
             age=max(0.0, asked_at - self.fetched.as_of),
             mark=self.mark,
+            doubts=self.doubts.evidence() if last else None,
         )
 
 

@@ -18,6 +18,7 @@ COLUMN: Schema = {"oneOf": [TEXT, {"type": "integer", "minimum": 1, "maximum": 1
 PATH: Schema = {"type": "string", "minLength": 1, "maxLength": 1_000}
 UNITS: Schema = {"type": ["integer", "null"], "minimum": 0, "maximum": 2_147_483_647}
 BYTES: Schema = {"type": "integer", "minimum": 1_000}
+SHARE: Schema = {"type": "number", "exclusiveMinimum": 0, "maximum": 0.2}  # beyond, it is another table
 COLUMNS = record(
     "uid available",
     uid=COLUMN,
@@ -49,6 +50,14 @@ COMMON: Mapping[str, Schema] = {
     "done": PATH,
     "still_seconds": {"type": "number", "minimum": 0, "maximum": 3_600},
     "push": PUSH,
+    "tolerate": record("", bad_quantities=SHARE, repeated_rows=SHARE),
+    "changes": record(
+        "path",
+        path=PATH,
+        params={"type": "object"},
+        done=PATH,
+        every_seconds={"type": "number", "minimum": 5, "maximum": 86_400},
+    ),
 }
 TABLE: Mapping[str, Schema] = {
     **COMMON,
@@ -98,8 +107,11 @@ def _source_faults(config: Mapping[str, Any]) -> Iterator[str]:
             yield "base_url: for a folder just `folder:`; `path` is below SUPPLIER_FILES_ROOT."
     except (BlockedAddress, NotConfigured, ValueError) as error:
         yield f"base_url: {error}"
-    if scheme in ("http", "https") and not config["path"].startswith("/"):
-        yield "path: begins with a slash."
+    if scheme in ("http", "https"):
+        own = {"path": config["path"], **({"changes.path": config["changes"]["path"]} if "changes" in config else {})}
+        yield from (f"{name}: begins with a slash." for name, path in own.items() if not path.startswith("/"))
+    if "changes" in config and config["changes"]["path"] == config["path"]:
+        yield "changes.path: is that of the whole file."
 
 
 def _sftp_faults(config: Mapping[str, Any]) -> Iterator[str]:

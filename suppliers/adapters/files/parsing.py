@@ -3,7 +3,6 @@
 import csv
 import gzip
 import io
-import json
 import shutil
 import tempfile
 import zipfile
@@ -14,6 +13,7 @@ from typing import Any, BinaryIO, cast
 
 import orjson
 
+from suppliers.adapters.files.doubts import Doubts
 from suppliers.adapters.files.encodings import Open, encoding_of
 from suppliers.adapters.files.reading import read_apart
 from suppliers.adapters.files.tables import Row, stock_rows
@@ -22,30 +22,32 @@ from suppliers.adapters.mapping import RowMapping
 from suppliers.errors import Malformed
 from suppliers.readings import StockRow
 
+NOTHING = "`null`"  # the expression
 SEPARATORS = (",", ";", "\t", "|")
 LONGEST_LINE = 1_000_000  # bytes of one line of JSON, characters of the lines before and with a header
 BROKEN = (csv.Error, zipfile.BadZipFile, gzip.BadGzipFile, EOFError, zlib.error, NotImplementedError)
 
 
-def rows_of(file: BinaryIO, config: Mapping[str, Any], most: int) -> Iterator[StockRow]:
-    """file: seekable.  most: bytes that it may unpack to.  Raises: Malformed."""
+def rows_of(file: BinaryIO, config: Mapping[str, Any], most: int, doubts: Doubts) -> Iterator[StockRow]:
+    """file: seekable.  most: bytes that it may unpack to.  doubts: takes note of rows.  Raises: Malformed."""
     try:
-        yield from _rows(file, config, most)
+        yield from doubts.once(partial(_rows, file, config, most))
+        doubts.check()
     except UnicodeError as error:
         raise Malformed(f"The file is not in the encoding it should be in: {str(error)[:200]}") from None
     except BROKEN as error:
         raise Malformed(f"The file cannot be read as {config['format']}: {str(error)[:200]}") from None
 
 
-def _rows(file: BinaryIO, config: Mapping[str, Any], most: int) -> Iterator[StockRow]:
+def _rows(file: BinaryIO, config: Mapping[str, Any], most: int, doubts: Doubts) -> Iterator[StockRow]:
     if config["format"] == "xlsx":
         check_archive(file, most)
-        return stock_rows(read_apart(file, "sheet", str(config.get("sheet", 0))), config)
+        return stock_rows(read_apart(file, "sheet", str(config.get("sheet", 0))), config, doubts)
     open_file = partial(unpacked, file, most)
     if config["format"] in ("csv", "tsv"):
-        return stock_rows(_csv_rows(open_file, config), config)
+        return stock_rows(_csv_rows(open_file, config), config, doubts)
     items = _json_items(open_file, config) if config["format"] == "json" else _json_lines(open_file)
-    return _mapped(items, RowMapping(config["map"]))
+    return _mapped(items, config["map"], doubts)
 
 
 def _csv_rows(open_file: Open, config: Mapping[str, Any]) -> Iterator[Row]:
@@ -92,9 +94,7 @@ def _skip_mark(plain: io.BufferedReader) -> None:
         plain.read(3)
 
 
-def _mapped(items: Iterator[Any], mapping: RowMapping) -> Iterator[StockRow]:
+def _mapped(items: Iterator[Any], config: Mapping[str, Any], doubts: Doubts) -> Iterator[StockRow]:
+    read, read_uncounted = RowMapping(config).row, RowMapping({**config, "available": NOTHING}).row
     for number, item in enumerate(items, 1):
-        try:
-            yield mapping.row(item)
-        except Malformed as error:
-            raise Malformed(f"Item {number}: {error}", json.dumps(item, default=str)[:500]) from None
+        yield doubts.row(f"Item {number}", item, read, read_uncounted)

@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from suppliers.adapters.files.cells import Codes, Quantities
+from suppliers.adapters.files.cells import Codes, Flags, Quantities
+from suppliers.adapters.files.doubts import Doubts
 from suppliers.adapters.mapping import LOCATION_LENGTH, UID_LENGTH, Moment, identifier, normalise_sku
 from suppliers.adapters.quantities import NO_FLAGS
 from suppliers.errors import Malformed
 from suppliers.readings import StockRow
 
 SHOWN_COLUMNS = 20
-EVIDENCE_CHARACTERS = 500
 BLANK = ("", None)
 Row = Sequence[Any]
 
@@ -37,10 +37,17 @@ class TableMapping:
     def row(self, cells: Row) -> StockRow:
         """Raises: Malformed if the row is not of this table; then nothing of the file may be used."""
         self._check_width(cells)
+        return self._row(cells, *self._quantities.read(cells[self._available]))
+
+    def uncounted(self, cells: Row) -> StockRow:
+        """The same whatever its quantity is."""
+        self._check_width(cells)
+        return self._row(cells, None, NO_FLAGS)
+
+    def _row(self, cells: Row, units: int | None, of_units: Flags) -> StockRow:
         uid, flags = self._codes.read(cells[self._uid])
         uid = identifier(uid, "uid", UID_LENGTH)
-        units, more = self._quantities.read(cells[self._available])
-        flags |= more
+        flags |= of_units
         sku, raw_sku = "", ""
         if self._sku is not None:
             raw_sku, more = self._codes.read(cells[self._sku])
@@ -119,7 +126,7 @@ class Counted:
             raise Malformed(f"The file has {found:,} rows, and its trailer says {announced:,}.")
 
 
-def stock_rows(rows: Iterator[Row], config: Mapping[str, Any]) -> Iterator[StockRow]:
+def stock_rows(rows: Iterator[Row], config: Mapping[str, Any], doubts: Doubts) -> Iterator[StockRow]:
     """Row by row.  Raises: Malformed with the number of the row."""
     counted = Counted(rows, Trailer(config["trailer"]) if "trailer" in config else None)
     for _ in range(config.get("skip_rows", 0)):
@@ -129,10 +136,7 @@ def stock_rows(rows: Iterator[Row], config: Mapping[str, Any]) -> Iterator[Stock
         header = [str(cell or "") for cell in _without_tail(counted.next_row())]
     mapping = TableMapping(config, header)
     for number, cells in counted:
-        try:
-            yield mapping.row(cells)
-        except Malformed as error:
-            raise Malformed(f"Row {number}: {error}", repr(list(cells))[:EVIDENCE_CHARACTERS]) from None
+        yield doubts.row(f"Row {number}", cells, mapping.row, mapping.uncounted)
 
 
 def _without_tail(cells: Row) -> Row:
