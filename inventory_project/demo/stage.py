@@ -83,9 +83,10 @@ class Stage:
             options = ["--dialect", supplier.dialect, "--catalogue", str(catalogue), "--token", address.token]
             scenario = ["--scenario", json.dumps(supplier.scenario), "--port", address.url.rpartition(":")[2]]
             self.children.start(supplier.slug, [PYTHON, "-m", "suppliers.simulator", *options, *scenario])
+        # First: the web looks once, when it starts, for what there is of styles and scripts.
+        call_command("collectstatic", interactive=False, verbosity=0)
         self.children.start("web", self._web())
         call_command("migrate", verbosity=0)
-        call_command("collectstatic", interactive=False, verbosity=0)
         self.access = {
             "base_url": self.base_url,
             "docs_url": f"{self.base_url}/api/docs/",
