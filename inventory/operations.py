@@ -59,11 +59,12 @@ def recount(level: StockLevel) -> None:
     invalidate_on_commit(Sku.objects.filter(offers__level=level).values_list("code", flat=True))
 
 
-def switch(skus: Sequence[Sku], *, stop: bool) -> None:
-    """Stop or resume selling; acts at once, in every process."""
+def switch(skus: Sequence[Sku], *, stop: bool, reason: str) -> None:
+    """Stop or resume selling; acts at once, in every process.  reason: 100 characters at most, for the history."""
     with transaction.atomic():
         for sku in skus:
             sku.stop_selling = stop
+            sku._change_reason = reason  # type: ignore[attr-defined]  # noqa: SLF001 - how the history takes it
             sku.save(update_fields=["stop_selling"])  # one by one: each leaves a line of history
         invalidate_on_commit(sku.code for sku in skus)
 

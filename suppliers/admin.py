@@ -1,14 +1,19 @@
 """Suppliers: connection, secrets, policy, and what a person may do to them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html_join
+from django.utils.safestring import mark_safe
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
@@ -23,6 +28,9 @@ from suppliers.history_admin import HistoryAdmin
 from suppliers.models import Supplier, Switchboard
 from suppliers.presets import PRESETS
 from suppliers.signals import full_snapshot_requested, policy_changed
+from suppliers.stop_switch import ReasonDialog, StopSwitchAdmin, why
+
+LATELY = 10  # uses of the switchboard that its page shows
 
 # What stored sellable numbers depend on; ages and switches are applied when a number is read.
 STORED_POLICY = {"buffer", "haircut", "sentinel_at", "sentinel_cap", "settlement_lag_seconds"} | {
@@ -41,20 +49,20 @@ def close_dialog(url: str) -> HttpResponse:
 
 
 @admin.register(Supplier)
-class SupplierAdmin(HistoryAdmin):
+class SupplierAdmin(StopSwitchAdmin, HistoryAdmin):
     form = SupplierForm
     list_display: tuple[str, ...] = ("name", "slug", "adapter", "enabled", "selling", "buffer")
     list_filter = ("enabled", "stop_selling")
     search_fields = ("name", "slug")
-    readonly_fields = ("stored_credentials", "budget")
+    readonly_fields = ("selling_now", "stored_credentials", "budget")
     actions = ("full_snapshot", "stop_selling", "resume_selling")
-    actions_detail = ("test", "full_snapshot_now")
+    actions_detail = ("test", "full_snapshot_now", "stop_one", "resume_one")
     warn_unsaved_form = True
     change_form_before_template = "suppliers/presets.html"
     change_form_after_template = "suppliers/try.html"
     presets = PRESETS
     fieldsets = (
-        (None, {"fields": (("name", "slug"), ("enabled", "stop_selling", "auto_offer"))}),
+        (None, {"fields": (("name", "slug"), ("enabled", "auto_offer", "selling_now"))}),
         ("Connection", {"fields": ("adapter", "config", "stored_credentials", "new_credentials", "budget")}),
         ("Delivery", {"fields": (("ships_to", "lead_days", "on_rejection"),)}),
         (
@@ -106,6 +114,9 @@ class SupplierAdmin(HistoryAdmin):
     def has_operate_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm("suppliers.operate_supplier")
 
+    def has_switch_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.has_operate_permission(request, obj)
+
     def has_delete_permission(self, request: HttpRequest, obj: Supplier | None = None) -> bool:
         if obj and obj.levels.exists():
             return False
@@ -151,15 +162,6 @@ class SupplierAdmin(HistoryAdmin):
         supplier = self._found(request, object_id)
         self._request_snapshots(request, [supplier])
         return close_dialog(reverse("admin:suppliers_supplier_change", args=[supplier.pk]))
-
-    @admin.action(description="Stop selling", permissions=["operate"])
-    def stop_selling(self, request: HttpRequest, queryset: QuerySet[Supplier]) -> None:
-        """Within a second, in every process."""
-        self._switch(request, queryset.filter(stop_selling=False), stop=True)
-
-    @admin.action(description="Resume selling", permissions=["operate"])
-    def resume_selling(self, request: HttpRequest, queryset: QuerySet[Supplier]) -> None:
-        self._switch(request, queryset.filter(stop_selling=True), stop=False)
 
     @action(description="Test", permissions=["operate"], url_path="test", icon="network_check")
     def test(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -226,22 +228,20 @@ class SupplierAdmin(HistoryAdmin):
             )
         messages.success(request, f"Full snapshot asked for: {', '.join(map(str, suppliers)) or 'none'}.")
 
-    def _switch(self, request: HttpRequest, suppliers: QuerySet[Supplier], *, stop: bool) -> None:
-        switched = list(suppliers)
-        for supplier in switched:
+    def switch(self, request: HttpRequest, rows: Sequence[Supplier], *, stop: bool, reason: str) -> None:
+        for supplier in rows:
             supplier.stop_selling = stop
+            supplier._change_reason = reason  # type: ignore[attr-defined]  # noqa: SLF001 - how the history takes it
             supplier.save(update_fields=["stop_selling"])
-            self.log_change(request, supplier, "Stopped selling." if stop else "Resumed selling.")
-        names = ", ".join(map(str, switched)) or "none"
-        messages.success(request, f"{'Stopped' if stop else 'Resumed'}: {names}.")
 
 
 @admin.register(Switchboard)
 class SwitchboardAdmin(ModelAdmin):
     """The one row of switches for everything."""
 
-    fields = ("stop_selling",)
-    readonly_fields = ("stop_selling",)
+    fields = ("selling", "lately")
+    readonly_fields = ("selling", "lately")
+    compressed_fields = False
     actions_detail = ("stop_everything", "resume_everything")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -271,24 +271,45 @@ class SwitchboardAdmin(ModelAdmin):
         url_path="stop",
         icon="front_hand",
         variant=ActionVariant.DANGER,
-        dialog=confirmation("Stop selling everything?", "Every SKU shows 0 available within a second.", "Stop"),
+        dialog=why("Stop selling everything?", "Every SKU shows 0 available within a second.", "Stop"),
     )
-    def stop_everything(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
-        return self._set(request, stop=True)
+    def stop_everything(self, request: HttpRequest, form: ReasonDialog, object_id: str) -> HttpResponse:
+        return self._set(request, stop=True, reason=form.cleaned_data["reason"])
 
     @action(
         description="Resume",
         permissions=["switch"],
         url_path="resume",
         icon="play_arrow",
-        dialog=confirmation("Resume selling?", "SKUs and suppliers that were stopped one by one stay so.", "Resume"),
+        dialog=why("Resume selling?", "SKUs and suppliers that were stopped one by one stay so.", "Resume"),
     )
-    def resume_everything(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
-        return self._set(request, stop=False)
+    def resume_everything(self, request: HttpRequest, form: ReasonDialog, object_id: str) -> HttpResponse:
+        return self._set(request, stop=False, reason=form.cleaned_data["reason"])
 
-    def _set(self, request: HttpRequest, *, stop: bool) -> HttpResponse:
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
+        """Only the one of both that changes something."""
+        stopped = Switchboard.objects.filter(pk=1, stop_selling=True).exists()
+        hidden = "stop_everything" if stopped else "resume_everything"
+        return [found for found in super().get_actions_detail(request, object_id) if found.method.__name__ != hidden]
+
+    @display(description="Selling")
+    def selling(self, board: Switchboard) -> str:
+        return "nothing is sold: everything is stopped" if board.stop_selling else "yes"
+
+    @display(description="Switched lately")
+    def lately(self, board: Switchboard) -> str:
+        acts = LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(Switchboard), object_id=board.pk)
+        told = [
+            (f"{entry.action_time:%Y-%m-%d %H:%M:%S}", entry.user, entry.get_change_message())
+            for entry in acts.select_related("user").order_by("-id")[:LATELY]
+        ]
+        return format_html_join(mark_safe("<br>"), "{} · {} · {}", told) if told else "never"
+
+    def _set(self, request: HttpRequest, *, stop: bool, reason: str) -> HttpResponse:
         board, _ = Switchboard.objects.get_or_create(pk=1)
         if Switchboard.objects.filter(pk=1).exclude(stop_selling=stop).update(stop_selling=stop):
-            self.log_change(request, board, "Stopped selling everything." if stop else "Resumed selling.")
-        messages.success(request, "Nothing is sold now." if stop else "Selling again.")
+            self.log_change(request, board, f"{'Stopped selling everything' if stop else 'Resumed selling'}: {reason}")
+            messages.success(request, "Nothing is sold now." if stop else "Selling again.")
+        else:
+            messages.info(request, "Somebody else was first: nothing was to be done.")
         return close_dialog(reverse("admin:suppliers_switchboard_change", args=[board.pk]))

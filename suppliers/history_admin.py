@@ -3,12 +3,23 @@
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from simple_history.admin import SimpleHistoryAdmin
 from unfold.admin import ModelAdmin
 
 
-class HistoryAdmin(SimpleHistoryAdmin, ModelAdmin):
+class NamedAdmin(ModelAdmin):
+    """Pages are titled by the names of what a row belongs to, as lists show them."""
+
+    list_select_related: tuple[str, ...] = ()
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows: QuerySet[Any] = super().get_queryset(request)
+        return rows.select_related(*self.list_select_related) if self.list_select_related else rows
+
+
+class HistoryAdmin(SimpleHistoryAdmin, NamedAdmin):
     """Shows old versions and never restores one.
 
     The library saves whatever is posted to an old version, from everybody who may look at it; and an old version,

@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.decorators import display
 
@@ -29,10 +28,6 @@ class LearnedBufferAdmin(ReadOnlyAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: LearnedBuffer | None = None) -> tuple[str, ...]:
         return ("scope", "shown_proven", "since", "looked_at", *(field.name for field in self.opts.fields))
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[LearnedBuffer]:
-        rows: QuerySet[LearnedBuffer] = super().get_queryset(request)
-        return rows.select_related("supplier", "level__supplier")
 
     @display(description="For")
     def scope(self, row: LearnedBuffer) -> Any:

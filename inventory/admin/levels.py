@@ -128,10 +128,6 @@ class StockLevelAdmin(TablesAdmin, ReadOnlyAdmin):
         ),
     )
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[StockLevel]:
-        levels: QuerySet[StockLevel] = super().get_queryset(request)
-        return levels.select_related("supplier__feed")
-
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[StockLevel], search_term: str
     ) -> tuple[QuerySet[StockLevel], bool]:

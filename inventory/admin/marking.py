@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
@@ -13,6 +12,7 @@ from inventory import operations
 from inventory.admin.pages import log
 from inventory.marks import Said
 from inventory.models import Allocation
+from suppliers.stop_switch import asking
 
 TITLES = {
     Said.ORDERED: "Mark as ordered",
@@ -46,16 +46,7 @@ def page(admin: ModelAdmin, request: HttpRequest, rows: Sequence[Allocation], sa
     if form.is_valid():
         _mark(request, rows, said, form)
         return None
-    context = {
-        **admin.admin_site.each_context(request),
-        "title": TITLES[said],
-        "description": DESCRIPTIONS[said],
-        "opts": admin.opts,
-        "rows": rows,
-        "form": form,
-        "action": request.POST.get("action", ""),
-    }
-    return TemplateResponse(request, "inventory/mark.html", context)
+    return asking(admin, request, rows, form, title=TITLES[said], description=DESCRIPTIONS[said])
 
 
 def _mark(request: HttpRequest, rows: Sequence[Allocation], said: Said, form: MarkForm) -> None:

@@ -18,6 +18,7 @@ from unfold.paginator import InfinitePaginator
 
 from inventory.ledger import Origin
 from storefronts.problems import request_id
+from suppliers.history_admin import NamedAdmin
 
 AT_ONCE = 1_000  # rows of one act; more is a full snapshot's or a deploy's work
 
@@ -53,7 +54,7 @@ class TablesAdmin(ModelAdmin):
         return answer
 
 
-class ReadOnlyAdmin(ModelAdmin):
+class ReadOnlyAdmin(NamedAdmin):
     """Rows that only the service writes: found, shown and acted on.  Who may act has the `change` permission."""
 
     # These tables have millions of rows: no page counts them.

@@ -1,8 +1,9 @@
 """SKUs and offers: what the merchant sells, from where, and how carefully."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.forms.models import BaseInlineFormSet
@@ -16,6 +17,7 @@ from inventory.admin.levels import known_at, policy_link, reason, say_invalidate
 from inventory.admin.pages import age, chosen, link, log, may
 from inventory.models import Allocation, Offer, Sku, StockLevel
 from suppliers.history_admin import HistoryAdmin
+from suppliers.stop_switch import StopSwitchAdmin
 
 LABELS = {"in stock": "success", "low stock": "warning", "out of stock": "danger", "unknown": "danger"}
 
@@ -127,7 +129,7 @@ class NewOfferInline(TabularInline):
 
 
 @admin.register(Sku)
-class SkuAdmin(HistoryAdmin):
+class SkuAdmin(StopSwitchAdmin, HistoryAdmin):
     list_display = ("code", "name", "available", "status", "as_of", "selling", "safety_stock", "active")
     list_filter = ("active", "stop_selling", "splittable", "offers__level__supplier")
     search_fields = ("code__startswith", "name__icontains")
@@ -136,19 +138,20 @@ class SkuAdmin(HistoryAdmin):
     list_per_page = 50
     inlines = (OfferInline, NewOfferInline)
     actions = ("stop_selling", "resume_selling", "invalidate_cache")
+    actions_detail = ("stop_one", "resume_one")
     warn_unsaved_form = True
     fieldsets = (
-        (None, {"fields": (("code", "name"), ("active", "stop_selling"))}),
-        ("Sourcing", {"fields": (("sourcing", "splittable"),)}),
+        (None, {"fields": (("code", "name", "active"),)}),
+        ("Now", {"fields": (("available", "status", "as_of", "version"), "selling_now")}),
         ("Carefulness", {"fields": (("safety_stock", "low_stock_threshold"),)}),
-        ("Now", {"fields": (("available", "status", "as_of", "version"),)}),
+        ("Sourcing", {"fields": (("sourcing", "splittable"),)}),
     )
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return SkuList
 
     def get_readonly_fields(self, request: HttpRequest, obj: Sku | None = None) -> tuple[str, ...]:
-        shown = ("available", "status", "as_of", "version")
+        shown = ("available", "status", "as_of", "version", "selling_now")
         # Storefronts, orders and caches know a SKU by its code.
         return shown if obj is None else ("code", *shown)
 
@@ -190,25 +193,14 @@ class SkuAdmin(HistoryAdmin):
         answer = answer_of(sku)
         return age(answer.as_of) if answer else "–"
 
-    @admin.action(description="Stop selling", permissions=["switch"])
-    def stop_selling(self, request: HttpRequest, queryset: QuerySet[Sku]) -> None:
-        self._switch(request, queryset.filter(stop_selling=False), stop=True)
-
-    @admin.action(description="Resume selling", permissions=["switch"])
-    def resume_selling(self, request: HttpRequest, queryset: QuerySet[Sku]) -> None:
-        self._switch(request, queryset.filter(stop_selling=True), stop=False)
-
     @admin.action(description="Invalidate cache", permissions=["act"])
     def invalidate_cache(self, request: HttpRequest, queryset: QuerySet[Sku]) -> None:
         skus = chosen(request, queryset)
         say_invalidated(request, operations.invalidate(sku.code for sku in skus), len(skus))
         log(request, skus, "Invalidated the cache.")
 
-    def _switch(self, request: HttpRequest, queryset: QuerySet[Sku], *, stop: bool) -> None:
-        skus = chosen(request, queryset)
-        operations.switch(skus, stop=stop)
-        log(request, skus, "Stopped selling." if stop else "Resumed selling.")
-        messages.success(request, f"{'Stopped' if stop else 'Resumed'}: {len(skus)} SKUs.")
+    def switch(self, request: HttpRequest, rows: Sequence[Sku], *, stop: bool, reason: str) -> None:
+        operations.switch(rows, stop=stop, reason=reason)
 
 
 def answer_of(sku: Sku) -> availability.Availability | None:

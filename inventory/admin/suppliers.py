@@ -1,7 +1,6 @@
 """The supplier's page, with what the inventory knows of it: how fresh its catalogue is, and how its snapshots went."""
 
 from django.contrib import admin
-from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.decorators import display
 
@@ -30,10 +29,6 @@ class StockedSupplierAdmin(TablesAdmin, SupplierAdmin):
             snapshots_table(obj),
             *([pushes_table(obj)] if is_pushing(obj) else []),
         ]
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Supplier]:
-        suppliers: QuerySet[Supplier] = super().get_queryset(request)
-        return suppliers.select_related("feed")
 
     @display(description="Rows")
     def rows(self, supplier: Supplier) -> str:

@@ -6,6 +6,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from simple_history.models import HistoricalRecords
 
+from inventory.models.names import loaded
 from inventory.models.runs import Discrepancy
 from suppliers.sealed import SealedField
 
@@ -59,4 +60,4 @@ class Alert(models.Model):
         ordering = ["-id"]
 
     def __str__(self) -> str:
-        return f"{self.kind} to {self.channel_id}"
+        return f"{self.kind} to {loaded(self, 'channel')}"

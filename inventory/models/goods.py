@@ -9,6 +9,7 @@ from django.db.models import Q
 from simple_history.models import HistoricalRecords
 
 from inventory import strategies
+from inventory.models.names import loaded
 from suppliers.countries import CountriesField
 from suppliers.models import CountsOn, Supplier
 
@@ -198,7 +199,7 @@ class LevelPolicy(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"policy of {self.level if LevelPolicy.level.is_cached(self) else self.level_id}"
+        return f"policy of {loaded(self, 'level')}"
 
 
 class Offer(models.Model):
@@ -234,7 +235,7 @@ class Offer(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.sku_id} from {self.level_id}"
+        return f"{loaded(self, 'sku')} from {loaded(self, 'level')}"
 
 
 class Wanted(models.Model):

@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import Q
 
 from inventory.models.goods import StockLevel
+from inventory.models.names import loaded
 from suppliers.models import Supplier
 
 
@@ -40,4 +41,4 @@ class LearnedBuffer(models.Model):
         indexes = [models.Index(fields=["supplier", "-id"], name="learned_buffer_newest")]
 
     def __str__(self) -> str:
-        return f"{self.buffer} for {self.level_id or self.supplier_id}"
+        return f"{self.buffer} for {loaded(self, 'level') or loaded(self, 'supplier')}"

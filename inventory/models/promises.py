@@ -8,6 +8,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from inventory.models.goods import Sku, StockLevel
+from inventory.models.names import loaded
 
 
 class Allocation(models.Model):
@@ -114,7 +115,7 @@ class Allocation(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.quantity} of {self.level_id} for {self.reference}"
+        return f"{self.quantity} × {loaded(self, 'sku')} from {loaded(self, 'level')} for {self.reference}"
 
 
 class StockMovement(models.Model):
@@ -175,4 +176,4 @@ class StockMovement(models.Model):
         triggers = [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
 
     def __str__(self) -> str:
-        return f"{self.level_id} v{self.version} {self.cause}"
+        return f"{loaded(self, 'level')} version {self.version}: {self.cause}"

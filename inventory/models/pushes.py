@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from inventory.models.names import loaded
 from suppliers.models import Supplier
 
 
@@ -42,4 +43,4 @@ class Push(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"push {self.pk} of {self.supplier_id}"
+        return f"push {self.pk} of {loaded(self, 'supplier')}"

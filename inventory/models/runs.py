@@ -5,6 +5,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from inventory.models.goods import StockLevel
+from inventory.models.names import loaded
 from suppliers.models import Supplier
 
 
@@ -53,7 +54,7 @@ class Snapshot(models.Model):
         indexes = [models.Index(fields=["supplier", "kind", "-id"], name="snapshot_latest")]
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.pk} of {self.supplier_id}"
+        return f"{self.kind} snapshot {self.pk} of {loaded(self, 'supplier')}"
 
 
 class Discrepancy(models.Model):
@@ -113,7 +114,7 @@ class Discrepancy(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} at {self.supplier_id}"
+        return f"{self.get_kind_display()} at {loaded(self, 'supplier')}"
 
 
 class Effect(models.Model):

@@ -16,8 +16,8 @@ LONG_AGO = "2020-01-01T00:00Z"
 SKUS, LEVELS, OFFERS = "/admin/inventory/sku/", "/admin/inventory/stocklevel/", "/admin/inventory/offer/"
 
 
-def act(client, listing, action, *rows):
-    form = {"action": action, "_selected_action": [row.pk for row in rows]}
+def act(client, listing, action, *rows, **fields):
+    form = {"action": action, "_selected_action": [row.pk for row in rows], **fields}
     return client.post(listing, form, follow=True).content.decode()
 
 
@@ -117,12 +117,32 @@ def test_stop_selling_acts_at_once_and_is_kept_in_history_and_log(
     sku = make_level("TEA", 7).offers.get().sku
     availability.read(["TEA"])
     client = sign_in("ops")
-    for action, available in (("stop_selling", 0), ("resume_selling", 7)):
+    for action, available, reason in (("stop_selling", 0, "it burns"), ("resume_selling", 7, "it is out")):
+        assert "Why?" in act(client, SKUS, action, sku), "nothing happens before there is a reason"
+        assert availability.read(["TEA"])["TEA"].available == 7 - available
         with django_capture_on_commit_callbacks(execute=True):
-            act(client, SKUS, action, sku)
+            act(client, SKUS, action, sku, confirmed="yes", reason=reason)
         assert availability.read(["TEA"])["TEA"].available == available
-    assert [version.stop_selling for version in sku.history.all()[:2]] == [False, True]
+    versions = [(version.stop_selling, version.history_change_reason) for version in sku.history.all()[:2]]
+    assert versions == [(False, "it is out"), (True, "it burns")]
     assert {entry.user.username for entry in LogEntry.objects.all()} == {"ops"}
+
+
+def test_a_sku_is_stopped_on_its_page_which_shows_by_whom_and_why(sign_in, make_level):
+    sku = make_level("TEA", 7).offers.get().sku
+    client, dialog = sign_in("merchant"), {"_form_submitted": "on"}
+    client.post(f"{SKUS}{sku.pk}/stop-selling/", dialog)
+    sku.refresh_from_db()
+    assert not sku.stop_selling, "not without a reason"
+    client.post(f"{SKUS}{sku.pk}/stop-selling/", dialog | {"reason": "it burns"})
+    page = client.get(page_of(sku)).content.decode()
+    assert "stopped by merchant: it burns" in page
+    assert f"{SKUS}{sku.pk}/resume-selling/" in page
+    assert f"{SKUS}{sku.pk}/stop-selling/" not in page
+    assert "it burns" in client.get(f"{SKUS}{sku.pk}/history/").content.decode()
+    client.post(page_of(sku), form_of(sku, stop_selling=""))
+    sku.refresh_from_db()
+    assert sku.stop_selling, "the form does not switch"
 
 
 def test_a_code_is_for_ever_and_the_numbers_are_the_ledgers(admin_client, make_level):

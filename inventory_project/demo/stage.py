@@ -15,6 +15,7 @@ from typing import Any, Self
 import requests
 from django.core.management import call_command
 from django.db import connection
+from django.templatetags.static import static
 from django.utils import timezone
 
 from inventory.models import Snapshot
@@ -116,7 +117,8 @@ class Stage:
 
     def _is_ready(self) -> bool:
         try:
-            return bool(requests.get(f"{self.base_url}/readyz", timeout=5).json()["status"] == "ok")
+            styled = requests.get(f"{self.base_url}{static('unfold/css/styles.css')}", timeout=5).ok
+            return styled and bool(requests.get(f"{self.base_url}/readyz", timeout=5).json()["status"] == "ok")
         except requests.RequestException:
             return False
 

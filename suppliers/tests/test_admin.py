@@ -81,8 +81,9 @@ def page(supplier):
     return f"{LIST}{supplier.pk}/change/"
 
 
-def act(client, action, supplier):
-    return client.post(LIST, {"action": action, "_selected_action": [supplier.pk]}, follow=True).content.decode()
+def act(client, action, supplier, **fields):
+    form = {"action": action, "_selected_action": [supplier.pk], **fields}
+    return client.post(LIST, form, follow=True).content.decode()
 
 
 def test_a_supplier_is_described_and_its_secrets_are_encrypted(admin_client):
@@ -226,13 +227,17 @@ def test_stopping_and_resuming_is_kept_in_history_and_log(sign_in, supplier):
     client = sign_in("ops")
     for action, stopped, message in (("stop_selling", True, "Stopped"), ("resume_selling", False, "Resumed")):
         epoch = Switchboard.objects.values_list("epoch", flat=True).first() or 1
-        act(client, action, supplier)
+        assert "Why?" in act(client, action, supplier)
+        supplier.refresh_from_db()
+        assert supplier.stop_selling is not stopped, "nothing happens before there is a reason"
+        act(client, action, supplier, confirmed="yes", reason="a fire")
         supplier.refresh_from_db()
         assert supplier.stop_selling is stopped
         assert Switchboard.objects.get().epoch > epoch
         last = supplier.history.first()
-        assert (last.stop_selling, last.history_user.username) == (stopped, "ops")
-        assert LogEntry.objects.latest("pk").change_message == f"{message} selling."
+        told = (last.stop_selling, last.history_user.username, last.history_change_reason)
+        assert told == (stopped, "ops", "a fire")
+        assert LogEntry.objects.latest("pk").change_message == f"{message} selling: a fire"
 
 
 def test_a_full_snapshot_is_asked_for_in_the_name_of_the_person(sign_in, supplier):
@@ -257,7 +262,7 @@ def test_a_full_snapshot_is_asked_for_in_the_name_of_the_person(sign_in, supplie
 
 def test_who_sets_policy_does_not_operate_and_the_other_way_round(sign_in, supplier, page):
     merchant, ops = sign_in("merchant"), sign_in("ops")
-    act(merchant, "stop_selling", supplier)
+    act(merchant, "stop_selling", supplier, confirmed="yes", reason="so")
     assert merchant.post(f"{LIST}{supplier.pk}/test/").status_code == 403
     assert merchant.post(f"{LIST}{supplier.pk}/full-snapshot/", {"_form_submitted": "on"}).status_code == 403
     assert merchant.post("/admin/suppliers/switchboard/1/stop/", {"_form_submitted": "on"}).status_code == 403
@@ -275,11 +280,16 @@ def test_the_switchboard_stops_everything_after_a_question(sign_in):
     client.get("/admin/suppliers/switchboard/1/stop/")
     assert not Switchboard.objects.get().stop_selling
     client.post("/admin/suppliers/switchboard/1/stop/", {"_form_submitted": "on"})
+    assert not Switchboard.objects.get().stop_selling, "not without a reason"
+    client.post("/admin/suppliers/switchboard/1/stop/", {"_form_submitted": "on", "reason": "a <b>fire</b>"})
     assert Switchboard.objects.get().stop_selling
-    client.post("/admin/suppliers/switchboard/1/resume/", {"_form_submitted": "on"})
+    page = client.get("/admin/suppliers/switchboard/1/change/").content.decode()
+    assert "Stopped selling everything: a &lt;b&gt;fire" in page
+    assert "switchboard/1/stop/" not in page
+    client.post("/admin/suppliers/switchboard/1/resume/", {"_form_submitted": "on", "reason": "it is out"})
     assert not Switchboard.objects.get().stop_selling
     messages = set(LogEntry.objects.values_list("change_message", flat=True))
-    assert messages == {"Stopped selling everything.", "Resumed selling."}
+    assert messages == {"Stopped selling everything: a <b>fire</b>", "Resumed selling: it is out"}
     assert client.post("/admin/suppliers/switchboard/1/change/", {"stop_selling": "on"}).status_code == 403
 
 
