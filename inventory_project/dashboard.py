@@ -2,7 +2,6 @@
 
 import json
 from collections import Counter
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,19 +12,18 @@ from django.db.utils import OperationalError
 from django.http import HttpRequest
 from django.urls import reverse
 
-from inventory.admin.pages import Table, age, label, link
+from inventory.admin.pages import Table, label, link
 from inventory.admin.runs import SNAPSHOT_LABELS, status_of
 from inventory.admin.suppliers import freshness, is_stale
-from inventory.models import Discrepancy, Effect, Sku, Snapshot
+from inventory.models import Sku, Snapshot
 from inventory.positions import READ_AT, SKUS_AND_LEVELS
 from inventory.terms import LOTS
+from inventory_project import attention
+from inventory_project.attention import Tile
 from orders.models import Order
 from suppliers.models import Supplier, Switchboard
 
-OVERDUE = timedelta(seconds=30)  # beyond this the sweep is late, or the supplier does not take it
-MOST = 1_000  # counts stop here: "1,000+" is bad enough
 MOST_SUPPLIERS = 50
-NEWEST = 10
 COUNT_WITHIN = 1_000  # milliseconds
 
 # The same rule as inventory.positions, over all active SKUs at once; but for lots beside safety stock.
@@ -57,39 +55,33 @@ FROM skus
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Tile:
-    """One number, and whether it calls for somebody."""
-
-    title: str
-    value: str
-    note: str = ""
-    alarm: bool = False
-    url: str = ""
-
-
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Add what the first page shows.  Who may not see suppliers and stock sees none of it."""
     if request.user.has_perms(["suppliers.view_supplier", "inventory.view_stocklevel", "orders.view_order"]):
-        counts = orders_per_minute()
+        counts, suppliers = orders_per_minute(), shown_suppliers()
         context |= {
             "everything_stopped": Switchboard.objects.filter(stop_selling=True).exists(),
-            "tiles": [*stock_tiles(), discrepancy_tile(), quarantine_tile(), overdue_tile(), orders_tile(counts)],
-            "suppliers": suppliers_table(),
-            "discrepancies": discrepancies_table(),
+            "groups": [
+                ("What needs a person", attention.tiles(suppliers)),
+                ("What is sold", [*stock_tiles(), orders_tile(counts)]),
+            ],
+            "tables": [attention.by_kind_table(), attention.newest_table(), suppliers_table(suppliers)],
             "orders_chart": chart(counts),
         }
     return context
 
 
-def suppliers_table() -> Table:
+def shown_suppliers() -> list[Any]:
+    """With the id of the newest full snapshot of each."""
     newest = Snapshot.objects.filter(supplier=OuterRef("pk"), kind=Snapshot.Kind.FULL).order_by("-id").values("pk")[:1]
-    suppliers = list(Supplier.objects.select_related("feed").annotate(newest=Subquery(newest))[:MOST_SUPPLIERS])
+    return list(Supplier.objects.select_related("feed").annotate(newest=Subquery(newest))[:MOST_SUPPLIERS])
+
+
+def suppliers_table(suppliers: list[Any]) -> Table:
     snapshots = Snapshot.objects.in_bulk([supplier.newest for supplier in suppliers if supplier.newest])
     # What calls for somebody stands above what goes well.
-    suppliers.sort(key=lambda supplier: not is_stale(supplier))
     rows = []
-    for supplier in suppliers:
+    for supplier in sorted(suppliers, key=lambda supplier: not is_stale(supplier)):
         snapshot = snapshots.get(supplier.newest) if supplier.newest else None
         rows.append((link(supplier), _selling(supplier), freshness(supplier), *_snapshot_cells(snapshot)))
     note = f"The first {MOST_SUPPLIERS}." if len(suppliers) == MOST_SUPPLIERS else ""
@@ -107,43 +99,6 @@ def _snapshot_cells(snapshot: Snapshot | None) -> tuple[str, str, str]:
         return "–", "–", "–"
     seen = f"{snapshot.seen:,}" + (f" of {snapshot.total:,}" if snapshot.total else "")
     return label(status_of(snapshot), SNAPSHOT_LABELS[status_of(snapshot)]), seen, snapshot.reason or "–"
-
-
-def discrepancies_table() -> Table:
-    newest = Discrepancy.objects.filter(state="open").select_related("supplier", "level").order_by("-id")[:NEWEST]
-    rows = [
-        (
-            link(row, row.get_kind_display()),
-            row.supplier,
-            link(row.level, row.level.external_id) if row.level else "–",
-            row.reference or "–",
-            row.times,
-            f"{age(row.seen_at)} ago",
-        )
-        for row in newest
-    ]
-    headers = ("Kind", "Supplier", "Level", "Reference", "Times", "Last seen")
-    return Table("Open discrepancies, newest first", headers, rows)
-
-
-def discrepancy_tile() -> Tile:
-    count = Discrepancy.objects.filter(pk__in=Discrepancy.objects.filter(state="open").values("pk")[:MOST]).count()
-    url = reverse("admin:inventory_discrepancy_changelist") + "?state__exact=open"
-    return Tile("Open discrepancies", _at_most(count), "we and a supplier disagree", bool(count), url)
-
-
-def quarantine_tile() -> Tile:
-    waiting = Discrepancy.objects.filter(state="open", kind=Discrepancy.Kind.QUARANTINE).values("pk")[:MOST]
-    count = Discrepancy.objects.filter(pk__in=waiting).count()
-    url = reverse("admin:inventory_discrepancy_changelist") + "?state__exact=open&kind__exact=quarantine"
-    return Tile("In quarantine", _at_most(count), "numbers that rose too much", bool(count), url)
-
-
-def overdue_tile() -> Tile:
-    overdue = Effect.objects.filter(done_at=None, due_at__lt=Now() - OVERDUE).values("pk")[:MOST]
-    count = Effect.objects.filter(pk__in=overdue).count()
-    url = reverse("admin:inventory_effect_changelist") + "?state=due"
-    return Tile("Overdue effects", _at_most(count), f"due for more than {OVERDUE.seconds} s", bool(count), url)
 
 
 def stock_tiles() -> list[Tile]:
@@ -210,7 +165,3 @@ def chart(counts: dict[datetime, int]) -> str:
             ],
         }
     )
-
-
-def _at_most(count: int) -> str:
-    return f"{MOST:,}+" if count >= MOST else f"{count:,}"

@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from unfold.decorators import action, display
@@ -108,10 +108,26 @@ class AlertChannelAdmin(HistoryAdmin):
         return close_dialog(reverse("admin:inventory_alertchannel_change", args=[object_id]))
 
 
+class DeliveryFilter(admin.SimpleListFilter):
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("failed", "failed, so far or for good"), ("waiting", "waiting"), ("taken", "taken")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Alert]) -> QuerySet[Alert]:
+        conditions = {
+            "failed": Q(delivered_at=None) & (Q(given_up_at__isnull=False) | ~Q(error="")),
+            "waiting": Q(delivered_at=None, given_up_at=None),
+            "taken": Q(delivered_at__isnull=False),
+        }
+        return queryset.filter(conditions.get(self.value() or "", Q()))
+
+
 @admin.register(Alert)
 class AlertAdmin(ReadOnlyAdmin):
     list_display = ("id", "channel", "kind", "shown_state", "created_at", "attempts", "error")
-    list_filter = ("channel", "kind")
+    list_filter = (DeliveryFilter, "channel", "kind")
     list_select_related = ("channel",)
     ordering = ("-id",)
     actions = ("send_again",)

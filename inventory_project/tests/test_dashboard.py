@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from inventory import availability
-from inventory.models import Discrepancy, Effect, Feed, Sku, Snapshot
+from inventory.models import Alert, AlertChannel, Allocation, Discrepancy, Effect, Feed, SalesEvent, Sku, Snapshot
 from inventory_project import dashboard
 from suppliers.models import Switchboard
 
@@ -88,6 +88,39 @@ def test_more_of_everything_costs_no_more_queries(admin_client, make_supplier, m
     assert queries() <= few + 1, "the snapshots of all suppliers are one query more than none"
 
 
+def told(answer):
+    return {tile.title: (tile.value, tile.alarm) for _, tiles in answer.context["groups"] for tile in tiles}
+
+
+def test_nothing_calls_for_somebody_where_all_is_well(admin_client):
+    tiles = told(admin_client.get("/admin/"))
+    assert len(tiles) == 12
+    assert [title for title, (_, alarm) in tiles.items() if alarm] == []
+
+
+def test_promises_alerts_and_events_call_for_somebody_too(admin_client, make_level):
+    level = make_level("TEA", 9)
+    promise = {"level": level, "sku": Sku.objects.get(), "quantity": 2}
+    for number in (1, 1, 2):
+        Allocation.objects.create(**promise, reference=f"N-{number}", state="lost", at_risk=2)
+    Allocation.objects.create(**promise, reference="N-3", by_hand=True)
+    channel = AlertChannel.objects.create(name="pager", email="ops@shop.example")
+    for number, fields in enumerate(
+        ({}, {"error": "no answer"}, {"given_up_at": LONG_AGO}, {"delivered_at": LONG_AGO})
+    ):
+        Alert.objects.create(channel=channel, message_id=f"m-{number}", kind="test", body={}, **fields)
+    for name, on in (("Sale", True), ("Draft", False)):
+        SalesEvent.objects.create(name=name, starts_at=LONG_AGO, ends_at="2099-01-01T00:00Z", switched_on=on)
+    answer = admin_client.get("/admin/")
+    tiles = told(answer)
+    for title, count in (("Orders at risk", "2"), ("To order by hand", "1"), ("Failed alerts", "2")):
+        assert tiles[title] == (count, True), title
+    assert tiles["Running events"] == ("1", False)
+    assert "Sale until 01 Jan 00:00 UTC" in answer.content.decode()
+    shown = admin_client.get("/admin/inventory/alert/?state=failed").content.decode()
+    assert shown.count('name="_selected_action"') == 2
+
+
 def test_what_calls_for_somebody_is_there(admin_client, make_supplier):
     supplier = make_supplier("acme")
     Snapshot.objects.create(supplier=supplier, kind="full", status="applied")
@@ -96,11 +129,12 @@ def test_what_calls_for_somebody_is_there(admin_client, make_supplier):
     Effect.objects.create(kind="sync", supplier=supplier, target="1", due_at=LONG_AGO)
     Effect.objects.create(kind="sync", supplier=supplier, target="2", due_at=LONG_AGO, done_at=LONG_AGO)
     answer = admin_client.get("/admin/")
-    tiles = {tile.title: (tile.value, tile.alarm) for tile in answer.context["tiles"]}
+    tiles = told(answer)
     assert tiles["Open discrepancies"] == ("1", True)
     assert tiles["Overdue effects"] == ("1", True)
+    assert tiles["Late suppliers"] == ("1", True)
     page = answer.content.decode()
-    for text in ("never read", "refused", "too few rows", "N-7"):
+    for text in ("never read", "refused", "too few rows", "N-7", "More is promised than the supplier has."):
         assert text in page
     assert "Nothing is sold" not in page
     Switchboard.objects.update_or_create(pk=1, defaults={"stop_selling": True})
