@@ -1,11 +1,13 @@
 """Orders and reservations: what was promised to whom.  They are placed over HTTP and never edited."""
 
+import uuid
 from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import Exists, OuterRef, Q, QuerySet
-from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import URLPattern, path, reverse
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 from unfold.forms import BaseDialogForm
@@ -14,7 +16,8 @@ from inventory import operations
 from inventory.admin.ledger import say_reconciled
 from inventory.admin.pages import ReadOnlyAdmin, Table, TablesAdmin, age, chosen, link, log, origin
 from inventory.admin.runs import promises_table
-from inventory.models import Allocation
+from inventory.admin.words import discrepancies_table
+from inventory.models import Allocation, Discrepancy
 from orders import reading
 from orders.cancellation import cancel_order
 from orders.lines import fate
@@ -70,7 +73,23 @@ class OrderAdmin(TablesAdmin, ReadOnlyAdmin):
 
     def tables(self, request: HttpRequest, obj: Order) -> list[Table]:
         promised = Allocation.objects.filter(reference=obj.number).select_related("sku", "level__supplier")
-        return [lines_table(obj), promises_table(promised)]
+        found = Discrepancy.objects.filter(Q(reference=obj.number) | Q(reference__startswith=f"{obj.number}."))
+        return [lines_table(obj), promises_table(promised), discrepancies_table(found)]
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.behind)
+        return [path("behind/<str:reference>/", view, name="orders_order_behind"), *super().get_urls()]
+
+    def behind(self, request: HttpRequest, reference: str) -> HttpResponse:
+        """Whose promises these are: the pages of stock know a reference only."""
+        name = reference.partition(".")[0]
+        order = Order.objects.filter(number=name).first()
+        if order:
+            return redirect("admin:orders_order_change", order.pk)
+        try:
+            return redirect("admin:orders_reservation_change", Reservation.objects.get(pk=uuid.UUID(name)).pk)
+        except (ValueError, Reservation.DoesNotExist):
+            raise Http404("No order and no reservation has this reference.") from None
 
     @display(description="Status", ordering="status", label={"placed": "success", "cancelled": "warning"})
     def shown_status(self, order: Order) -> str:

@@ -1,5 +1,29 @@
 """The admin of stock: people set policy and ask for work; only the service writes the ledger."""
 
-from inventory.admin import alerts, events, learning, ledger, levels, policies, pushes, runs, skus, suppliers
+from inventory.admin import (
+    alerts,
+    discrepancies,
+    events,
+    learning,
+    ledger,
+    levels,
+    policies,
+    pushes,
+    runs,
+    skus,
+    suppliers,
+)
 
-__all__ = ["alerts", "events", "learning", "ledger", "levels", "policies", "pushes", "runs", "skus", "suppliers"]
+__all__ = [
+    "alerts",
+    "discrepancies",
+    "events",
+    "learning",
+    "ledger",
+    "levels",
+    "policies",
+    "pushes",
+    "runs",
+    "skus",
+    "suppliers",
+]

@@ -9,7 +9,7 @@ from unfold.decorators import display
 
 from inventory import operations
 from inventory.admin import marking
-from inventory.admin.pages import ReadOnlyAdmin, chosen, log, span
+from inventory.admin.pages import ReadOnlyAdmin, age, chosen, link, log, reference_link, span, supplier_link
 from inventory.marks import Said
 from inventory.models import Allocation, StockMovement
 
@@ -40,16 +40,16 @@ class ByHandFilter(admin.SimpleListFilter):
 
 @admin.register(Allocation)
 class AllocationAdmin(ReadOnlyAdmin):
-    list_display = ("reference", "sku", "supplier", "level", "quantity", "shown_state", "upstream_order", "created_at")
+    list_display = ("id", "order", "what", "at", "where", "quantity", "shown_state", "upstream_order", "made")
     list_filter = ("state", ByHandFilter, "level__supplier")
     list_select_related = ("sku", "level__supplier")
     ordering = ("-id",)
     search_fields = ("=reference",)
     search_help_text = "A whole order number or reservation"
     actions = ("reconcile_again", "mark_as_ordered", "mark_as_counted", "mark_as_lost")
-    readonly_fields = ("created_at",)
+    readonly_fields = ("created_at", "order")
     fieldsets = (
-        (None, {"fields": (("reference", "sku", "level"), ("quantity", "state", "upstream_order"))}),
+        (None, {"fields": (("order", "sku", "level"), ("quantity", "state", "upstream_order"))}),
         (None, {"fields": (("created_at", "expires_at", "closed_at"), ("sent_at", "lease_until", "confirmed_at"))}),
         (None, {"fields": (("at_risk", "out_of_stock", "attempt", "destination"),)}),
         (None, {"fields": (("cancel_requested_at", "by_hand", "expected_available", "detail"),)}),
@@ -59,9 +59,25 @@ class AllocationAdmin(ReadOnlyAdmin):
     def shown_state(self, allocation: Allocation) -> str:
         return allocation.state
 
+    @display(description="Order")
+    def order(self, allocation: Allocation) -> str:
+        return reference_link(allocation.reference)
+
+    @display(description="SKU")
+    def what(self, allocation: Allocation) -> str:
+        return link(allocation.sku)
+
     @display(description="Supplier")
-    def supplier(self, allocation: Allocation) -> str:
-        return str(allocation.level.supplier)
+    def at(self, allocation: Allocation) -> str:
+        return supplier_link(allocation.level)
+
+    @display(description="Level")
+    def where(self, allocation: Allocation) -> str:
+        return link(allocation.level, allocation.level.external_id)
+
+    @display(description="Age", ordering="id")
+    def made(self, allocation: Allocation) -> str:
+        return age(allocation.created_at)
 
     @admin.action(description="Reconcile again", permissions=["act"])
     def reconcile_again(self, request: HttpRequest, queryset: QuerySet[Allocation]) -> None:
@@ -92,7 +108,7 @@ def say_reconciled(request: HttpRequest, count: int) -> None:
 
 @admin.register(StockMovement)
 class StockMovementAdmin(ReadOnlyAdmin):
-    list_display = ("id", "level", "version", "cause", "reference", "sellable", "allocated", "reported", "actor", "at")
+    list_display = ("id", "where", "version", "cause", "order", "sellable", "allocated", "reported", "actor", "when")
     list_filter = ("cause", "level__supplier")
     list_select_related = ("level__supplier",)
     ordering = ("-id",)
@@ -113,6 +129,18 @@ class StockMovementAdmin(ReadOnlyAdmin):
             return queryset, False
         levels = list(Allocation.objects.filter(reference=term).values_list("level_id", flat=True)[:1_000])
         return queryset.filter(level__in=levels, reference=term), False
+
+    @display(description="Level")
+    def where(self, row: StockMovement) -> str:
+        return link(row.level)
+
+    @display(description="Order")
+    def order(self, row: StockMovement) -> str:
+        return reference_link(row.reference)
+
+    @display(description="Age", ordering="id")
+    def when(self, row: StockMovement) -> str:
+        return age(row.at)
 
     @display(description="Sellable")
     def sellable(self, row: StockMovement) -> str:

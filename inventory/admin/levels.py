@@ -16,8 +16,22 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 from inventory import operations, terms, trust
 from inventory.admin.learning import learned_reason
-from inventory.admin.pages import ReadOnlyAdmin, Table, TablesAdmin, age, chosen, link, log, origin, span
-from inventory.models import Allocation, LevelPolicy, Offer, Sku, StockLevel
+from inventory.admin.pages import (
+    ReadOnlyAdmin,
+    Table,
+    TablesAdmin,
+    age,
+    chosen,
+    link,
+    log,
+    origin,
+    reference_link,
+    span,
+    supplier_link,
+    told,
+)
+from inventory.admin.words import discrepancies_table
+from inventory.models import Allocation, Discrepancy, LevelPolicy, Offer, Sku, StockLevel
 from suppliers.admin import close_dialog
 from suppliers.models import CountsOn, Supplier
 
@@ -96,7 +110,7 @@ class ShortfallFilter(admin.SimpleListFilter):
 
 @admin.register(StockLevel)
 class StockLevelAdmin(TablesAdmin, ReadOnlyAdmin):
-    list_display = ("external_id", "code", "location", "supplier", "reported", "sellable", "allocated", "left", "age")
+    list_display = ("external_id", "code", "location", "at", "reported", "sellable", "allocated", "left", "age")
     list_filter = (ShortfallFilter, "supplier")
     list_select_related = ("supplier__feed",)
     ordering = ("supplier", "external_id", "location")
@@ -105,7 +119,7 @@ class StockLevelAdmin(TablesAdmin, ReadOnlyAdmin):
     actions = ("sync_now", "invalidate_cache")
     actions_detail = ("believe", "count_orders_on")
     fieldsets = (
-        (None, {"fields": (("supplier", "external_id", "location"), ("code", "flags", "components"))}),
+        (None, {"fields": (("supplier", "external_id", "location"), ("code", "shown_flags", "made_of"))}),
         (
             "Stock",
             {
@@ -141,10 +155,32 @@ class StockLevelAdmin(TablesAdmin, ReadOnlyAdmin):
         ), False
 
     def get_readonly_fields(self, request: HttpRequest, obj: StockLevel | None = None) -> tuple[str, ...]:
-        return ("left", "why", "age", "policy", "learned", *(field.name for field in self.opts.fields))
+        return (
+            "left",
+            "why",
+            "age",
+            "policy",
+            "learned",
+            "shown_flags",
+            "made_of",
+            *(field.name for field in self.opts.fields),
+        )
 
     def tables(self, request: HttpRequest, obj: StockLevel) -> list[Table]:
-        return [offers_table(obj), allocations_table(obj), movements_table(obj)]
+        found = Discrepancy.objects.filter(level=obj)
+        return [offers_table(obj), allocations_table(obj), discrepancies_table(found), movements_table(obj)]
+
+    @display(description="Supplier", ordering="supplier")
+    def at(self, level: StockLevel) -> str:
+        return supplier_link(level)
+
+    @display(description="Odd about it")
+    def shown_flags(self, level: StockLevel) -> str:
+        return told(level.flags)
+
+    @display(description="Its number is made of")
+    def made_of(self, level: StockLevel) -> str:
+        return told(level.components)
 
     @display(description="Not promised")
     def left(self, level: StockLevel) -> int:
@@ -165,6 +201,12 @@ class StockLevelAdmin(TablesAdmin, ReadOnlyAdmin):
     @display(description="Age", ordering="read_at")
     def age(self, level: StockLevel) -> str:
         return age(known_at(level))
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
+        """Nothing to believe where no number waits."""
+        found = super().get_actions_detail(request, object_id)
+        waits = StockLevel.objects.filter(pk=object_id, quarantined_at__isnull=False).exists()
+        return [one for one in found if waits or one.method.__name__ != "believe"]
 
     @admin.action(description="Sync now", permissions=["act"])
     def sync_now(self, request: HttpRequest, queryset: QuerySet[StockLevel]) -> None:
@@ -242,7 +284,14 @@ def allocations_table(level: StockLevel) -> Table:
     promised = Allocation.objects.filter(level=level, state__in=Allocation.OPEN)
     newest = promised.select_related("sku").order_by("-id")[:MOST_ALLOCATIONS]
     rows = [
-        (row.reference, row.sku.code, row.quantity, row.state, row.upstream_order or "–", age(row.created_at))
+        (
+            reference_link(row.reference),
+            link(row.sku),
+            row.quantity,
+            link(row, row.state),
+            row.upstream_order or "–",
+            age(row.created_at),
+        )
         for row in newest
     ]
     note = f"The newest {MOST_ALLOCATIONS}." if len(rows) == MOST_ALLOCATIONS else ""
@@ -255,7 +304,7 @@ def movements_table(level: StockLevel) -> Table:
         (
             row.version,
             row.cause,
-            row.reference or row.actor or "–",
+            reference_link(row.reference) if row.reference else row.actor or "–",
             span(row.sellable_before, row.sellable_delta, row.sellable_after),
             span(row.allocated_before, row.allocated_delta, row.allocated_after),
             "–" if row.reported_after is None else row.reported_after,

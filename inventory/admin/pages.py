@@ -11,8 +11,8 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
 from unfold.admin import ModelAdmin
 from unfold.paginator import InfinitePaginator
 
@@ -132,8 +132,53 @@ def span(before: int, delta: int, after: int) -> str:
 
 def link(row: Model, text: object = "") -> SafeString:
     """A link to the page of a row."""
-    url = reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
-    return format_html('<a class="text-link" href="{}">{}</a>', url, text or row)
+    return link_to(f"{row._meta.app_label}_{row._meta.model_name}", row.pk, text or row)
+
+
+def link_to(page: str, pk: Any, text: object) -> SafeString:
+    """A link to the page of a row that is not loaded.  page: app and model."""
+    return format_html('<a class="text-link" href="{}">{}</a>', reverse(f"admin:{page}_change", args=[pk]), text)
+
+
+def supplier_link(row: Any) -> SafeString | str:
+    """To the supplier of a row, by the short name: lists have many columns."""
+    return link(row.supplier, row.supplier.slug) if row.supplier else "–"
+
+
+def reference_link(reference: str) -> SafeString | str:
+    """To the order or reservation behind a reference; whose it is, the page behind the link finds out."""
+    if not reference:
+        return "–"
+    url = reverse("admin:orders_order_behind", args=[reference])
+    return format_html('<a class="text-link" href="{}">{}</a>', url, reference)
+
+
+def told(document: Any) -> SafeString | str:
+    """JSON in words: a name and its value a line."""
+    if not isinstance(document, dict):
+        return _told(document)
+    return (
+        format_html_join(
+            mark_safe("<br>"), "{}: {}", ((_named(name), _told(value)) for name, value in document.items())
+        )
+        or "–"
+    )
+
+
+def _told(value: Any) -> str:
+    if value is None or value in ([], {}, ""):
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict):
+        return ", ".join(f"{_named(name)} {_told(inner)}" for name, inner in value.items())
+    if isinstance(value, list):
+        return "; ".join(_told(inner) for inner in value)
+    return str(value)
+
+
+def _named(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def label(text: str, kind: str) -> SafeString:

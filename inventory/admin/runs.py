@@ -1,22 +1,29 @@
-"""What runs by itself: snapshots, the effects that are due, and what they found out of step."""
+"""What runs by itself: snapshots, and the effects that are due."""
 
 from datetime import UTC, datetime
 from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
-from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
-from unfold.decorators import action, display
-from unfold.forms import BaseDialogForm
-from unfold.widgets import UnfoldAdminTextareaWidget
+from django.http import HttpRequest
+from unfold.decorators import display
 
-from inventory import attempts, operations
-from inventory.admin.pages import ReadOnlyAdmin, Table, TablesAdmin, age, chosen, link, log, seconds_since
-from inventory.models import Allocation, Discrepancy, Effect, Snapshot
-from suppliers.admin import close_dialog
+from inventory import operations
+from inventory.admin.pages import (
+    ReadOnlyAdmin,
+    Table,
+    age,
+    chosen,
+    link,
+    link_to,
+    log,
+    reference_link,
+    seconds_since,
+    supplier_link,
+    told,
+)
+from inventory.models import Allocation, Effect, Snapshot
 
 SNAPSHOT_LABELS = {
     "running": "info",
@@ -37,7 +44,7 @@ def status_of(snapshot: Snapshot) -> str:
 class SnapshotAdmin(ReadOnlyAdmin):
     list_display = (
         "id",
-        "supplier",
+        "at",
         "kind",
         "shown_status",
         "progress",
@@ -63,8 +70,21 @@ class SnapshotAdmin(ReadOnlyAdmin):
                 )
             },
         ),
-        ("Evidence", {"fields": ("evidence", "cursor")}),
+        ("Evidence", {"fields": ("shown_evidence", "shown_cursor")}),
     )
+    readonly_fields = ("progress", "took", "shown_status", "shown_evidence", "shown_cursor", "started_at")
+
+    @display(description="Supplier", ordering="supplier")
+    def at(self, snapshot: Snapshot) -> str:
+        return supplier_link(snapshot)
+
+    @display(description="Evidence")
+    def shown_evidence(self, snapshot: Snapshot) -> str:
+        return told(snapshot.evidence)
+
+    @display(description="Where a resumed run goes on")
+    def shown_cursor(self, snapshot: Snapshot) -> str:
+        return told(snapshot.cursor)
 
     @display(description="Status", ordering="status", label=SNAPSHOT_LABELS)
     def shown_status(self, snapshot: Snapshot) -> str:
@@ -87,92 +107,12 @@ class SnapshotAdmin(ReadOnlyAdmin):
         return f"{(snapshot.finished_at - snapshot.started_at).total_seconds():.1f} s"
 
 
-STATE_LABELS = {"open": "danger", "acknowledged": "warning", "resolved": "success"}
-
-
-class ResolutionForm(BaseDialogForm):
-    resolution = forms.CharField(
-        label="What settles it?", max_length=300, widget=UnfoldAdminTextareaWidget(attrs={"rows": 3})
-    )
-
-
-@admin.register(Discrepancy)
-class DiscrepancyAdmin(TablesAdmin, ReadOnlyAdmin):
-    list_display = ("id", "kind", "shown_state", "supplier", "level", "reference", "times", "last_seen", "resolution")
-    list_filter = ("state", "kind", "supplier")
-    list_select_related = ("supplier", "level__supplier")
-    ordering = ("-id",)
-    search_fields = ("=reference",)
-    search_help_text = "A whole order number or reservation"
-    actions = ("acknowledge", "reconcile_again")
-    actions_detail = ("resolve",)
-    readonly_fields = ("shown_state", "opened_at")
-    fieldsets = (
-        (None, {"fields": (("kind", "shown_state", "supplier"), ("level", "reference", "times"))}),
-        (None, {"fields": (("opened_at", "seen_at"), ("acknowledged_at", "acknowledged_by"))}),
-        (None, {"fields": (("resolved_at", "resolved_by"), "resolution", "evidence")}),
-    )
-
-    def tables(self, request: HttpRequest, obj: Discrepancy) -> list[Table]:
-        if not obj.reference:
-            return []
-        reference = attempts.split(obj.reference)[0]
-        rows = Allocation.objects.filter(reference=reference).select_related("sku", "level__supplier")
-        return [promises_table(rows)]
-
-    @display(description="State", ordering="state", label=STATE_LABELS)
-    def shown_state(self, discrepancy: Discrepancy) -> str:
-        acknowledged = discrepancy.acknowledged_at and discrepancy.state == Discrepancy.State.OPEN
-        return "acknowledged" if acknowledged else discrepancy.state
-
-    @display(description="Last seen", ordering="seen_at")
-    def last_seen(self, discrepancy: Discrepancy) -> str:
-        return f"{age(discrepancy.seen_at)} ago"
-
-    @admin.action(description="Acknowledge: somebody is at it", permissions=["act"])
-    def acknowledge(self, request: HttpRequest, queryset: QuerySet[Discrepancy]) -> None:
-        rows = chosen(request, queryset)
-        count = operations.acknowledge([row.pk for row in rows], actor=request.user.get_username())
-        log(request, rows, "Acknowledged.")
-        messages.success(request, f"Acknowledged: {count}. They are not escalated.")
-
-    @admin.action(description="Reconcile again", permissions=["act"])
-    def reconcile_again(self, request: HttpRequest, queryset: QuerySet[Discrepancy]) -> None:
-        rows = chosen(request, queryset)
-        count = operations.reconcile(row.reference for row in rows if row.reference)
-        count += operations.sync([row.level_id for row in rows if row.level_id])
-        log(request, rows, "Asked for it to be reconciled again.")
-        messages.success(request, f"Reads and questions to suppliers that are due now: {count}.")
-
-    @action(
-        description="Resolve",
-        permissions=["act"],
-        url_path="resolve",
-        icon="task_alt",
-        dialog={
-            "title": "Resolve",
-            "description": "Closes it for now: if it is still so at the next look, it opens again.",
-            "form_class": ResolutionForm,
-            "form_submit_text": "Resolve",
-        },
-    )
-    def resolve(self, request: HttpRequest, form: ResolutionForm, object_id: str) -> HttpResponse:
-        resolution = form.cleaned_data["resolution"]
-        discrepancy = self.get_object(request, object_id)
-        if discrepancy and operations.resolve(discrepancy.pk, resolution=resolution, actor=request.user.get_username()):
-            self.log_change(request, discrepancy, f"Resolved: {resolution}")
-            messages.success(request, "Resolved.")
-        else:
-            messages.info(request, "It is not open any more.")
-        return close_dialog(reverse("admin:inventory_discrepancy_change", args=[object_id]))
-
-
 def promises_table(allocations: QuerySet[Allocation]) -> Table:
     """What was promised under one reference, and how far upstream is with it."""
     rows = [
         (
             link(row.sku),
-            row.level.supplier,
+            link(row.level.supplier, row.level.supplier.slug),
             link(row.level, row.level.external_id),
             row.quantity,
             link(row, row.state if not row.at_risk else f"{row.state}, {row.at_risk} at risk"),
@@ -205,18 +145,40 @@ class DueFilter(admin.SimpleListFilter):
 
 @admin.register(Effect)
 class EffectAdmin(ReadOnlyAdmin):
-    list_display = ("id", "kind", "supplier", "target", "shown_state", "due_at", "attempts", "reason", "error")
+    list_display = ("id", "kind", "at", "what", "shown_state", "due", "attempts", "reason", "error")
     list_filter = (DueFilter, "kind", "supplier")
     list_select_related = ("supplier",)
     ordering = ("-id",)
     search_fields = ("=target",)
     search_help_text = "A whole SKU, level id or order number"
-    readonly_fields = ("shown_state", "created_at")
+    readonly_fields = ("shown_state", "created_at", "what")
     fieldsets = (
-        (None, {"fields": (("kind", "supplier", "target"), ("shown_state", "attempts"), "reason", "error")}),
+        (None, {"fields": (("kind", "supplier", "what"), ("shown_state", "attempts"), "reason", "error")}),
         (None, {"fields": (("created_at", "due_at"), ("leased_until", "done_at"))}),
     )
     actions = ("run_now",)
+
+    @display(description="Supplier", ordering="supplier")
+    def at(self, effect: Effect) -> str:
+        return supplier_link(effect)
+
+    @display(description="Target", ordering="target")
+    def what(self, effect: Effect) -> str:
+        """What it is about, with a way there."""
+        if effect.kind == Effect.Kind.SYNC or (effect.kind == Effect.Kind.RETRUST and effect.target):
+            return link_to("inventory_stocklevel", effect.target, f"level {effect.target}")
+        if effect.kind == Effect.Kind.ALERT:
+            return link_to("inventory_alert", effect.target, f"alert {effect.target}")
+        if effect.kind == Effect.Kind.PUSH:
+            return link_to("inventory_push", effect.target, f"push {effect.target}")
+        if effect.kind in (Effect.Kind.CONFIRM, Effect.Kind.CANCEL, Effect.Kind.FOLLOW):
+            return reference_link(effect.target)
+        return effect.target or "–"
+
+    @display(description="Due", ordering="due_at")
+    def due(self, effect: Effect) -> str:
+        left = -int(seconds_since(effect.due_at))
+        return f"in {left} s" if left > 0 else f"{age(effect.due_at)} ago"
 
     @display(description="State", label={"done": "success", "at work": "info", "due": "warning", "failed": "danger"})
     def shown_state(self, effect: Effect) -> str:

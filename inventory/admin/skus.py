@@ -8,17 +8,20 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest
+from django.utils.html import format_html
 from unfold.admin import TabularInline
 from unfold.decorators import display
 from unfold.views import ChangeList
 
 from inventory import availability, operations, terms
 from inventory.admin.levels import known_at, policy_link, reason, say_invalidated
-from inventory.admin.pages import age, chosen, link, log, may
-from inventory.models import Allocation, Offer, Sku, StockLevel
+from inventory.admin.pages import Table, TablesAdmin, age, chosen, link, log, may, reference_link, supplier_link
+from inventory.admin.words import discrepancies_table
+from inventory.models import Allocation, Discrepancy, Offer, Sku, StockLevel
 from suppliers.history_admin import HistoryAdmin
 from suppliers.stop_switch import StopSwitchAdmin
 
+NEWEST = 20  # promises on the page of a SKU
 LABELS = {"in stock": "success", "low stock": "warning", "out of stock": "danger", "unknown": "danger"}
 
 
@@ -67,8 +70,6 @@ class OfferInline(TabularInline):
     verbose_name_plural = "Sold from"
     fields = (
         "level_link",
-        "supplier",
-        "reported",
         "sellable",
         "policy",
         "allocated",
@@ -78,7 +79,7 @@ class OfferInline(TabularInline):
         "ships_to",
         "lead_days",
     )
-    readonly_fields = ("level_link", "supplier", "reported", "sellable", "policy", "allocated", "left", "age")
+    readonly_fields = ("level_link", "sellable", "policy", "allocated", "left", "age")
     hide_title = True
     extra = 0
     max_num = 0
@@ -89,14 +90,9 @@ class OfferInline(TabularInline):
 
     @display(description="Level")
     def level_link(self, offer: Offer) -> str:
-        return link(offer.level, offer.level.external_id)
+        return format_html("{}<br>{}", link(offer.level, offer.level.external_id), supplier_link(offer.level))
 
-    def supplier(self, offer: Offer) -> str:
-        return link(offer.level.supplier)
-
-    def reported(self, offer: Offer) -> int | str:
-        return "not counted" if offer.level.reported is None else offer.level.reported
-
+    @display(description="Sellable, and why")
     def sellable(self, offer: Offer) -> str:
         return reason(offer.level)
 
@@ -129,7 +125,7 @@ class NewOfferInline(TabularInline):
 
 
 @admin.register(Sku)
-class SkuAdmin(StopSwitchAdmin, HistoryAdmin):
+class SkuAdmin(StopSwitchAdmin, TablesAdmin, HistoryAdmin):
     list_display = ("code", "name", "available", "status", "as_of", "selling", "safety_stock", "active")
     list_filter = ("active", "stop_selling", "splittable", "offers__level__supplier")
     search_fields = ("code__startswith", "name__icontains")
@@ -146,6 +142,28 @@ class SkuAdmin(StopSwitchAdmin, HistoryAdmin):
         ("Carefulness", {"fields": (("safety_stock", "low_stock_threshold"),)}),
         ("Sourcing", {"fields": (("sourcing", "splittable"),)}),
     )
+
+    def tables(self, request: HttpRequest, obj: Sku) -> list[Table]:
+        promised = Allocation.objects.filter(sku=obj, level__offers__sku=obj, state__in=Allocation.OPEN)
+        newest = promised.select_related("level__supplier").order_by("-id")[:NEWEST]
+        rows = [
+            (
+                reference_link(row.reference),
+                supplier_link(row.level),
+                link(row.level, row.level.external_id),
+                row.quantity,
+                link(row, row.state),
+                age(row.created_at),
+            )
+            for row in newest
+        ]
+        headers = ("Order", "Supplier", "Level", "Quantity", "State", "Age")
+        note = f"The newest {NEWEST}." if len(rows) == NEWEST else ""
+        found = Discrepancy.objects.filter(level__offers__sku=obj)
+        return [
+            Table("Promised, and not in the supplier's number yet", headers, rows, note),
+            discrepancies_table(found),
+        ]
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return SkuList
@@ -239,8 +257,8 @@ class OfferAdmin(HistoryAdmin):
 
     @display(description="Supplier", ordering="level__supplier")
     def supplier(self, offer: Offer) -> str:
-        return str(offer.level.supplier)
+        return supplier_link(offer.level)
 
     @display(description="Level")
     def external_id(self, offer: Offer) -> str:
-        return offer.level.external_id
+        return link(offer.level, offer.level.external_id)

@@ -1,6 +1,11 @@
 """What ledger words mean to a person, and what to do about them."""
 
+from django.db.models import QuerySet
+
+from inventory.admin.pages import Table, age, link, reference_link
 from inventory.models import Discrepancy
+
+SHOWN = 20
 
 Kind = Discrepancy.Kind
 # Kind → what happened, what to do.
@@ -42,3 +47,20 @@ DISCREPANCIES: dict[str, tuple[str, str]] = {
         "See the errors of the effects that are due; check that workers run.",
     ),
 }
+
+
+def discrepancies_table(found: QuerySet[Discrepancy]) -> Table:
+    """The newest of a few, open ones first."""
+    rows = [
+        (
+            link(row, row.get_kind_display()),
+            row.state,
+            link(row.level, row.level.external_id) if row.level else "–",
+            reference_link(row.reference),
+            f"{age(row.seen_at)} ago",
+            row.resolution or DISCREPANCIES[row.kind][1],
+        )
+        for row in found.select_related("level").order_by("state", "-id")[:SHOWN]
+    ]
+    headers = ("Kind", "State", "Level", "Order", "Last seen", "What to do, or what settled it")
+    return Table("Discrepancies", headers, rows)
