@@ -64,31 +64,34 @@ class SupplierAdmin(StopSwitchAdmin, HistoryAdmin):
     fieldsets = (
         (None, {"fields": (("name", "slug"), ("enabled", "auto_offer", "selling_now"))}),
         ("Connection", {"fields": ("adapter", "config", "stored_credentials", "new_credentials", "budget")}),
-        ("Delivery", {"fields": (("ships_to", "lead_days", "on_rejection"),)}),
+        ("Delivery", {"classes": ["tab"], "fields": (("ships_to", "lead_days", "on_rejection"),)}),
         (
             "Trust",
             {
+                "classes": ["tab"],
                 "fields": (
                     ("buffer", "haircut"),
                     ("sentinel_at", "sentinel_cap"),
                     ("jump_units", "jump_ratio", "hard_jump_ratio"),
                     ("stale_after_seconds", "stale_cap", "expire_after_seconds"),
-                )
+                ),
             },
         ),
         (
             "Orders in its number",
             {
+                "classes": ["tab"],
                 "fields": (
                     ("decrements_on", "settlement_lag_seconds", "unsettled_after_seconds"),
                     ("exclusive", "replicas"),
                     ("recheck_for_seconds", "gone_is_cancelled"),
-                )
+                ),
             },
         ),
         (
             "Learned buffer",
             {
+                "classes": ["tab"],
                 "fields": (
                     ("buffer_is_learned", "buffer_target"),
                     ("buffer_cold_start", "buffer_at_least", "buffer_at_most"),
@@ -99,10 +102,11 @@ class SupplierAdmin(StopSwitchAdmin, HistoryAdmin):
         (
             "Snapshots",
             {
+                "classes": ["tab"],
                 "fields": (
                     ("snapshot_interval_seconds", "min_row_ratio", "missing_after"),
                     ("mass_zero_share", "mass_jump_share"),
-                )
+                ),
             },
         ),
     )

@@ -2,16 +2,18 @@
 
 import base64
 import secrets
+from datetime import datetime
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
-from django.db.models import Q, QuerySet
+from django.db.models import Max, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from unfold.decorators import action, display
 from unfold.forms import BaseDialogForm
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from inventory import alerts, operations
 from inventory.admin.pages import ReadOnlyAdmin, age, chosen, log, may
@@ -30,7 +32,7 @@ class AlertChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscr
     kinds = forms.MultipleChoiceField(
         choices=Discrepancy.Kind.choices,
         required=False,
-        widget=forms.CheckboxSelectMultiple,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
         help_text="Of these kinds only. None: of all.",
     )
     renew = forms.BooleanField(
@@ -81,8 +83,12 @@ class AlertChannelAdmin(HistoryAdmin):
 
     @display(description="Last taken")
     def last(self, channel: AlertChannel) -> str:
-        taken = channel.alerts.exclude(delivered_at=None).first()
-        return f"{age(taken.delivered_at)} ago" if taken else "–"
+        taken: datetime | None = channel.taken  # type: ignore[attr-defined]  # annotated below
+        return f"{age(taken)} ago" if taken else "–"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AlertChannel]:
+        channels: QuerySet[AlertChannel] = super().get_queryset(request)
+        return channels.annotate(taken=Max("alerts__delivered_at"))
 
     def has_send_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return may(request, AlertChannel, "change")

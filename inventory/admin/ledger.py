@@ -108,7 +108,7 @@ def say_reconciled(request: HttpRequest, count: int) -> None:
 
 @admin.register(StockMovement)
 class StockMovementAdmin(ReadOnlyAdmin):
-    list_display = ("id", "where", "version", "cause", "order", "sellable", "allocated", "reported", "actor", "when")
+    list_display = ("id", "where", "cause", "by", "sellable", "allocated", "reported", "when")
     list_filter = ("cause", "level__supplier")
     list_select_related = ("level__supplier",)
     ordering = ("-id",)
@@ -134,9 +134,9 @@ class StockMovementAdmin(ReadOnlyAdmin):
     def where(self, row: StockMovement) -> str:
         return link(row.level)
 
-    @display(description="Order")
-    def order(self, row: StockMovement) -> str:
-        return reference_link(row.reference)
+    @display(description="By")
+    def by(self, row: StockMovement) -> str:
+        return reference_link(row.reference) if row.reference else row.actor or "–"
 
     @display(description="Age", ordering="id")
     def when(self, row: StockMovement) -> str:

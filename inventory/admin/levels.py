@@ -110,7 +110,7 @@ class ShortfallFilter(admin.SimpleListFilter):
 
 @admin.register(StockLevel)
 class StockLevelAdmin(TablesAdmin, ReadOnlyAdmin):
-    list_display = ("external_id", "code", "location", "at", "reported", "sellable", "allocated", "left", "age")
+    list_display = ("row", "code", "at", "reported", "sellable", "allocated", "left", "age")
     list_filter = (ShortfallFilter, "supplier")
     list_select_related = ("supplier__feed",)
     ordering = ("supplier", "external_id", "location")
@@ -169,6 +169,10 @@ class StockLevelAdmin(TablesAdmin, ReadOnlyAdmin):
     def tables(self, request: HttpRequest, obj: StockLevel) -> list[Table]:
         found = Discrepancy.objects.filter(level=obj)
         return [offers_table(obj), allocations_table(obj), discrepancies_table(found), movements_table(obj)]
+
+    @display(description="Level", ordering="external_id")
+    def row(self, level: StockLevel) -> str:
+        return f"{level.external_id}{'@' + level.location if level.location else ''}"
 
     @display(description="Supplier", ordering="supplier")
     def at(self, level: StockLevel) -> str:

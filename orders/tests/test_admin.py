@@ -6,7 +6,8 @@ import pytest
 from django.contrib.admin.models import LogEntry
 
 from inventory.models import Allocation, StockLevel, StockMovement
-from orders.models import Order
+from orders.models import Order, Reservation
+from suppliers.models import Supplier
 
 LIST = "/admin/orders/order/"
 
@@ -23,8 +24,21 @@ def order(transactional_db, make_level, api_client):
 
 def test_the_page_shows_lines_and_what_upstream_knows(order, admin_client):
     page = admin_client.get(f"{LIST}{order.pk}/change/").content.decode()
-    for text in ("TEA", "committed", "Supplier-"):
+    for text in ("TEA", "committed", f">{Supplier.objects.get().slug}<"):
         assert text in page
+
+
+def test_a_reference_leads_to_its_order_or_its_reservation(order, sign_in):
+    client, bytes_of = sign_in("ops"), {"fingerprint": b"f" * 32, "answer": b"{}", "storefront": order.storefront}
+    hold = Reservation.objects.create(idempotency_key="r", lines={"TEA": 1}, expires_at=order.placed_at, **bytes_of)
+    for reference, page in (
+        (order.number, f"order/{order.pk}"),
+        (f"{order.number}.2", f"order/{order.pk}"),
+        (str(hold.pk), f"reservation/{hold.pk}"),
+    ):
+        assert client.get(f"{LIST}behind/{reference}/")["Location"] == f"/admin/orders/{page}/change/"
+    assert client.get(f"{LIST}behind/nobody/").status_code == 404
+    assert sign_in("nobody").get(f"{LIST}behind/{order.number}/", follow=True).status_code == 403
 
 
 def test_a_cancel_asks_then_releases_once_and_names_the_person(order, sign_in):
