@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils.html import format_html
 
-from inventory.admin.pages import Table, age, link
+from inventory.admin.pages import Table, age, link, reference_link
 from inventory.admin.suppliers import is_stale
 from inventory.admin.words import DISCREPANCIES
 from inventory.models import Alert, Allocation, Discrepancy, Effect, SalesEvent
@@ -136,7 +136,7 @@ def newest_table() -> Table:
             link(row, row.get_kind_display()),
             link(row.supplier),
             link(row.level, row.level.external_id) if row.level else "–",
-            row.reference or "–",
+            "–" if row.kind == Discrepancy.Kind.OVERDUE else reference_link(row.reference),
             row.times,
             _ago(row.seen_at),
         )

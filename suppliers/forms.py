@@ -24,6 +24,8 @@ class ReadableJson(forms.JSONField):
     """JSON on several lines, in the order it was written; a mistake in it is told with its place."""
 
     def prepare_value(self, value: Any) -> Any:
+        if value is None:
+            return ""
         if isinstance(value, dict | list):
             return readable(value)
         return super().prepare_value(value)

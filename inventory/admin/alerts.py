@@ -17,6 +17,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from inventory import alerts, operations
 from inventory.admin.pages import ReadOnlyAdmin, age, chosen, log, may
+from inventory.admin.words import DISCREPANCIES
 from inventory.alerts.delivering import UndeliveredError
 from inventory.models import Alert, AlertChannel, Discrepancy
 from suppliers import credentials, guard
@@ -30,7 +31,7 @@ SECRET_BYTES = 24
 
 class AlertChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
     kinds = forms.MultipleChoiceField(
-        choices=Discrepancy.Kind.choices,
+        choices=[(kind, f"{kind.label}: {DISCREPANCIES[kind][0]}") for kind in Discrepancy.Kind],
         required=False,
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
         help_text="Of these kinds only. None: of all.",

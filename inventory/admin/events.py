@@ -86,6 +86,14 @@ class SalesEventAdmin(TablesAdmin, HistoryAdmin):
     def has_switch_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return may(request, SalesEvent, "change")
 
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
+        """Only the switch that changes something; none on what is over."""
+        event = self.get_object(request, str(object_id))
+        if event is None or events.phase_of(event, datetime.now(UTC)) == SalesEvent.Phase.OVER:
+            return []
+        hidden = "switch_on" if event.switched_on else "switch_off"
+        return [found for found in super().get_actions_detail(request, object_id) if found.method.__name__ != hidden]
+
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
         form.instance.skus.set(form.cleaned_data["codes"])

@@ -2,6 +2,9 @@
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from unfold.decorators import display
 
 from inventory.admin.lag import lag_tables
@@ -66,8 +69,17 @@ def freshness(supplier: Supplier) -> str:
 def catalogue_table(supplier: Supplier) -> Table:
     feed = feed_of(supplier)
     open_ones = supplier.discrepancies.filter(state="open").count()
-    rows = [(freshness(supplier), f"{feed.rows:,}" if feed else "–", open_ones)]
-    return Table("Catalogue", ("As of", "Rows", "Open discrepancies"), rows)
+    ways = (
+        _listing("stocklevel", f"supplier__id__exact={supplier.pk}", f"{feed.rows:,} rows" if feed else "none yet"),
+        _listing("discrepancy", f"state__exact=open&supplier__id__exact={supplier.pk}", f"{open_ones:,} open"),
+        _listing("allocation", f"level__supplier__id__exact={supplier.pk}", "promised units"),
+    )
+    return Table("Catalogue", ("As of", "Stock levels", "Discrepancies", "Allocations"), [(freshness(supplier), *ways)])
+
+
+def _listing(model: str, query: str, text: str) -> SafeString:
+    url = reverse(f"admin:inventory_{model}_changelist")
+    return format_html('<a class="text-link" href="{}?{}">{}</a>', url, query, text)
 
 
 def snapshots_table(supplier: Supplier) -> Table:

@@ -97,6 +97,11 @@ def test_every_history_renders(stock, sign_in, role):
         assert client.get(url).status_code == 200, model
 
 
+def test_an_empty_configuration_is_an_empty_field(sign_in):
+    page = sign_in("merchant").get("/admin/suppliers/supplier/add/").content.decode()
+    assert ">\nnull</textarea>" not in page
+
+
 @pytest.mark.parametrize("form", ["suppliers/supplier", "inventory/sku", "inventory/offer"])
 def test_every_empty_form_renders(sign_in, form):
     assert sign_in("merchant").get(f"/admin/{form}/add/").status_code == 200
