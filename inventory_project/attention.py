@@ -12,7 +12,7 @@ from django.utils.html import format_html
 
 from inventory.admin.pages import Table, age, link, reference_link
 from inventory.admin.suppliers import is_stale
-from inventory.admin.words import DISCREPANCIES
+from inventory.admin.words import DISCREPANCIES, NO_ORDER
 from inventory.models import Alert, Allocation, Discrepancy, Effect, SalesEvent
 from suppliers.models import Supplier
 
@@ -136,7 +136,7 @@ def newest_table() -> Table:
             link(row, row.get_kind_display()),
             link(row.supplier),
             link(row.level, row.level.external_id) if row.level else "–",
-            "–" if row.kind == Discrepancy.Kind.OVERDUE else reference_link(row.reference),
+            "–" if row.kind in NO_ORDER else reference_link(row.reference),
             row.times,
             _ago(row.seen_at),
         )

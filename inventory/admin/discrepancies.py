@@ -26,7 +26,7 @@ from inventory.admin.pages import (
     told,
 )
 from inventory.admin.runs import promises_table
-from inventory.admin.words import DISCREPANCIES
+from inventory.admin.words import DISCREPANCIES, NO_ORDER
 from inventory.models import Allocation, Discrepancy, Offer
 from suppliers.admin import close_dialog, confirmation
 
@@ -85,9 +85,7 @@ class DiscrepancyAdmin(TablesAdmin, ReadOnlyAdmin):
 
     @display(description="Order")
     def order(self, discrepancy: Discrepancy) -> str:
-        if discrepancy.kind == Discrepancy.Kind.OVERDUE:  # its reference is the kind of the effects
-            return "–"
-        return reference_link(discrepancy.reference)
+        return "–" if discrepancy.kind in NO_ORDER else reference_link(discrepancy.reference)
 
     @display(description="Sold as")
     def sold_as(self, discrepancy: Discrepancy) -> str:

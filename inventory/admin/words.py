@@ -6,6 +6,7 @@ from inventory.admin.pages import Table, age, link, reference_link
 from inventory.models import Discrepancy
 
 SHOWN = 20
+NO_ORDER = (Discrepancy.Kind.OVERDUE, Discrepancy.Kind.LAG)  # their references are kinds
 
 Kind = Discrepancy.Kind
 # Kind → what happened, what to do.
@@ -42,6 +43,10 @@ DISCREPANCIES: dict[str, tuple[str, str]] = {
         "Two snapshot intervals passed without a snapshot.",
         "See why the newest snapshots failed, and test the supplier on its page.",
     ),
+    Kind.LAG: (
+        "The supplier's data was older than its settings declare.",
+        "Take over what its page proposes: a longer settlement lag, or that it answers from several copies.",
+    ),
     Kind.OVERDUE: (
         "What must happen after orders or readings is late.",
         "See the errors of the effects that are due; check that workers run.",
@@ -56,7 +61,7 @@ def discrepancies_table(found: QuerySet[Discrepancy]) -> Table:
             link(row, row.get_kind_display()),
             row.state,
             link(row.level, row.level.external_id) if row.level else "–",
-            reference_link(row.reference),
+            "–" if row.kind in NO_ORDER else reference_link(row.reference),
             f"{age(row.seen_at)} ago",
             row.resolution or DISCREPANCIES[row.kind][1],
         )

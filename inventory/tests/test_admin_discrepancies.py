@@ -4,6 +4,7 @@ import pytest
 from django.contrib.admin.models import LogEntry
 
 from inventory.admin.pages import told
+from inventory.admin.words import DISCREPANCIES
 from inventory.models import Discrepancy, Effect
 
 pytestmark = pytest.mark.django_db
@@ -51,6 +52,10 @@ def test_it_is_acknowledged_and_reconciled_on_its_page_while_it_is_open(lost, si
     assert "the buyer was told" in shown
     assert f"{page}resolve/" not in shown
     assert sign_in("merchant").post(f"{page}acknowledge/", DIALOG).status_code == 403
+
+
+def test_every_kind_is_explained():
+    assert set(DISCREPANCIES) == set(Discrepancy.Kind)
 
 
 @pytest.mark.parametrize("document", [{}, [], None, ""])
