@@ -28,8 +28,8 @@ chaos: .venv/local.stamp ## Every temper of the chaos supplier in every dialect,
 soak-model: .venv/dev.stamp ## The state machine of stock, 500,000 steps from a seed (long); ARGS='--seed 7 --steps 20000 --seconds 900'
 	@$(RUN) -m benchmarks.model $(ARGS)
 
-e2e: .venv/local.stamp ## A shop that nobody here wrote: the race for its stock, without Holdfast and with it in front
-	@$(RUN) -m benchmarks.peers.oscar.e2e
+e2e: .venv/local.stamp ## Shops that nobody here wrote, behind Holdfast: the full circle, and the race for their stock; ARGS=medusa
+	@$(RUN) -m benchmarks.peers.e2e $(ARGS)
 
 bench: .venv/dev.stamp ## Every speed target beside its baseline, the books proved after each step; STEPS='P1 P5' for some
 	@$(RUN) -m inventory_project.localstack bench $(RUN) -m benchmarks $(STEPS)

@@ -13,7 +13,7 @@ from typing import Any
 
 import requests
 
-from benchmarks.peers.oscar.launch import PROJECT, Register, run_registration, wait_for
+from benchmarks.peers.oscar.launch import PROJECT, Register, run_module, wait_for
 from inventory_project.localstack.processes import free_port, spawn, stop_group
 
 SECONDS = 10
@@ -45,7 +45,7 @@ class Depot:
 def as_supplier(depot: Depot, stock: Mapping[str, int]) -> Register:
     """Makes the depot Holdfast's only supplier, with a SKU for every code."""
     known = {"DEPOT_URL": depot.url, "DEPOT_TOKEN": depot.token}
-    return partial(run_registration, "benchmarks.peers.holdfast.register", list(stock), known)
+    return partial(run_module, "benchmarks.peers.holdfast.register", list(stock), known)
 
 
 @contextlib.contextmanager

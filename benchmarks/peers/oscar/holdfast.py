@@ -19,6 +19,11 @@ PROMISES = """
     FROM inventory_allocation allocation JOIN inventory_sku sku ON sku.id = allocation.sku_id
 """
 REPORTED = "SELECT code, reported FROM inventory_stocklevel"
+LAST_READER = """
+    SELECT movement.actor
+    FROM inventory_stockmovement movement JOIN inventory_stocklevel level ON level.id = movement.level_id
+    WHERE level.code = %s AND movement.request_id LIKE 'snapshot-%%' ORDER BY movement.version DESC LIMIT 1
+"""
 BEYOND_REPORTED = """
     SELECT count(*) FROM inventory_stockmovement
     WHERE cause = 'allocate' AND allocated_after > coalesce(reported_after, 0)
@@ -50,6 +55,34 @@ class Holdfast:
         if answer.status_code == requests.codes.conflict and answer.json()["code"] == "insufficient_inventory":
             return "refused"
         return "sold" if answer.status_code == requests.codes.created else "failed"
+
+    def order(self, code: str, units: int) -> str:
+        """Buy so many units; the order's number, which the supplier gets as our reference."""
+        headers = {"Authorization": f"Api-Key {self.api_key}", "Idempotency-Key": str(uuid.uuid4())}
+        order = {"reference": "circle", "lines": [{"sku": code, "quantity": units}]}
+        answer = requests.post(f"{self.url}/api/v1/orders", json=order, headers=headers, timeout=SECONDS)
+        answer.raise_for_status()
+        return str(answer.json()["number"])
+
+    def cancel(self, number: str) -> None:
+        """Call an order off."""
+        headers = {"Authorization": f"Api-Key {self.api_key}"}
+        requests.post(f"{self.url}/api/v1/orders/{number}/cancel", headers=headers, timeout=SECONDS).raise_for_status()
+
+    def available(self, code: str) -> int:
+        """What a storefront is told."""
+        return int(self.get(f"/api/v1/stock/{code}").json()["available"])
+
+    def snapshot_every(self, seconds: int) -> None:
+        """Let whole snapshots be so rare, or so frequent."""
+        with psycopg.connect(self.environment["DATABASE_URL"]) as connection:
+            connection.execute("UPDATE suppliers_supplier SET snapshot_interval_seconds = %s", [seconds])
+
+    def last_reader(self, code: str) -> str:
+        """Who stored the last number: snapshot or sync, which is a read of single levels."""
+        with psycopg.connect(self.environment["DATABASE_URL"]) as connection:
+            (actor,) = connection.execute(LAST_READER, [code]).fetchone() or ("",)
+        return str(actor)
 
     def sells(self, codes: Sequence[str]) -> bool:
         """Has it taken in the shop's stock, so that every code is on offer?"""

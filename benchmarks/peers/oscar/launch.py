@@ -1,6 +1,8 @@
 """Holdfast as real processes: web, worker and beat."""
 
+import base64
 import contextlib
+import json
 import signal
 import subprocess
 import sys
@@ -8,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from benchmarks.peers.oscar.holdfast import Holdfast
 from benchmarks.peers.oscar.results import PENDING
@@ -84,14 +87,30 @@ def manage(environment: Mapping[str, str], *arguments: str, check: bool = True) 
 
 def shop_as_supplier(shop: Shop, codes: Sequence[str]) -> Register:
     """Makes the shop Holdfast's only supplier, with a SKU for every code."""
-    known = {"SHOP_URL": shop.url, "SHOP_USER": shop.admin_user, "SHOP_PASSWORD": shop.admin_password}
-    return partial(run_registration, "benchmarks.peers.oscar.register", codes, known)
+    basic = base64.b64encode(f"{shop.admin_user}:{shop.admin_password}".encode()).decode()
+    return as_supplier("oscar", shop.url, {"https://shop.example/api": shop.url}, {"basic": basic}, codes)
 
 
-def run_registration(
-    module: str, arguments: Sequence[str], known: Mapping[str, str], environment: Mapping[str, str]
-) -> str:
-    """Run a module that writes to Holdfast's database; returns the key that it prints."""
+def as_supplier(
+    preset: str, url: str, addresses: Mapping[str, str], secrets: Mapping[str, str], codes: Sequence[str]
+) -> Register:
+    """Makes a shop Holdfast's only supplier through a preset.  addresses: in the preset → in their place."""
+    text = (PROJECT / "suppliers" / "presets" / f"{preset}.json").read_text()
+    for example, own in {**addresses, "shop.example": str(urlsplit(url).hostname)}.items():
+        text = text.replace(example, own)
+    supplier = {"slug": preset, "config": json.loads(text), "secrets": dict(secrets)}
+    return partial(run_module, "benchmarks.peers.register", codes, {"SUPPLIER": json.dumps(supplier)})
+
+
+def read_back(holdfast: Holdfast, *references: str) -> dict[str, str]:
+    """What the shop says of these orders, asked by Holdfast itself."""
+    said = run_module("benchmarks.peers.asking", references, {}, holdfast.environment)
+    found: dict[str, str] = json.loads(said)
+    return found
+
+
+def run_module(module: str, arguments: Sequence[str], known: Mapping[str, str], environment: Mapping[str, str]) -> str:
+    """Run a module in Holdfast's environment; returns what it prints."""
     command = [sys.executable, "-m", module, *arguments]
     done = subprocess.run(
         command, env={**environment, **known}, cwd=PROJECT, check=True, stdout=subprocess.PIPE, text=True

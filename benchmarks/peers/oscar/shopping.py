@@ -2,15 +2,18 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from threading import Barrier
 from typing import Any
 
 import requests
 
-from benchmarks.peers.oscar.server import Shop
+from benchmarks.peers.oscar.launch import Register, shop_as_supplier
+from benchmarks.peers.oscar.server import Shop, running_shop
 
 SECONDS = 30
 
@@ -90,6 +93,36 @@ def read_books(shop: Shop) -> Books:
     in_stock = {record["partner_sku"]: record["num_in_stock"] for record in records}
     allocated = {record["partner_sku"]: record["num_allocated"] or 0 for record in records}
     return Books(dict(orders), {code: units - allocated[code] for code, units in in_stock.items()}, allocated)
+
+
+@dataclass(frozen=True)
+class Peer:
+    """The shop as one behind Holdfast: see `benchmarks.peers.circle.Peer`."""
+
+    shop: Shop
+    products: dict[str, int]
+    oversells: bool = True
+    calls_off: bool = False  # deleting an order does not give its units back
+
+    @property
+    def url(self) -> str:
+        return self.shop.url
+
+    def at_the_till(self, code: str) -> Callable[[], str]:
+        return partial(buy, self.shop, self.products[code])
+
+    def books(self) -> Books:
+        return read_books(self.shop)
+
+    def as_supplier(self, codes: Sequence[str]) -> Register:
+        return shop_as_supplier(self.shop, codes)
+
+
+@contextmanager
+def open_oscar(server: str, stock: Mapping[str, int]) -> Iterator[Peer]:
+    """A fresh shop with so many units of every code, until the block ends.  server: as `running_shop`."""
+    with running_shop(server, stock) as shop:
+        yield Peer(shop, product_ids(shop))
 
 
 def _session(who: str) -> requests.Session:
