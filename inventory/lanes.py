@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from inventory import alerts, availability, effects, learning, policy, reconciliation, snapshots
+from inventory import alerts, availability, bulkhead, effects, learning, policy, reconciliation, snapshots
 from inventory.models import Effect
 
 # Workers that one lane may occupy: orders ring faster than a slow supplier answers, and others need workers too.
@@ -20,8 +20,14 @@ def drain(kind: str, supplier_id: int | None) -> None:
         return
     if supplier_id is None:
         _OF_NOBODY[Effect.Kind(kind)]()
-    else:
-        _OF_SUPPLIER[Effect.Kind(kind)](supplier_id)
+        return
+    work = _OF_SUPPLIER[Effect.Kind(kind)]
+    if kind in _AT_HOME:
+        work(supplier_id)
+        return
+    with bulkhead.admitted(supplier_id, for_orders=kind in _FOR_ORDERS) as admitted:
+        if admitted:
+            work(supplier_id)
 
 
 def _invalidate() -> None:
@@ -33,6 +39,8 @@ def _invalidate() -> None:
         effects.close(ids)
 
 
+_AT_HOME = {Effect.Kind.PUSH, Effect.Kind.RETRUST, Effect.Kind.LEARN}  # nobody is called for these
+_FOR_ORDERS = {Effect.Kind.CONFIRM, Effect.Kind.CANCEL}
 _OF_NOBODY: dict[Effect.Kind, Callable[[], None]] = {
     Effect.Kind.INVALIDATE: _invalidate,
     Effect.Kind.ALERT: alerts.deliver_due,

@@ -5,6 +5,7 @@ from celery import shared_task
 
 from inventory import (
     alerts,
+    bulkhead,
     deadlines,
     effects,
     events,
@@ -24,6 +25,7 @@ log = structlog.get_logger(__name__)
 
 # A message that nobody took up in this time is superfluous: the next slot of the beat sends another.
 MESSAGE_SECONDS = 30
+FULL_SECONDS = 5  # until a snapshot asks again for a worker, if its supplier has as many as it may
 
 
 @shared_task(soft_time_limit=110, time_limit=120, expires=MESSAGE_SECONDS)
@@ -49,7 +51,11 @@ def start_due_snapshots() -> None:
 def full_snapshot(supplier_id: int, actor: str = "") -> None:
     """A catalogue that takes longer, or a worker that is stopped, leaves a run that the next one resumes."""
     try:
-        snapshots.run_full(supplier_id, actor=actor, seconds=80)
+        with bulkhead.admitted(supplier_id) as admitted:
+            if admitted:
+                snapshots.run_full(supplier_id, actor=actor, seconds=80)
+            else:  # a person may have asked for it, and no row says so
+                full_snapshot.apply_async((supplier_id, actor), countdown=FULL_SECONDS)
     except (snapshots.SnapshotUnavailable, snapshots.LeaseLost) as error:
         log.info("snapshot_not_run", supplier_id=supplier_id, reason=str(error))
 
@@ -74,7 +80,9 @@ def resolve_expired_claims() -> None:
 
 @shared_task(soft_time_limit=110, time_limit=120, expires=MESSAGE_SECONDS)
 def read_back(supplier_id: int) -> None:
-    reconciliation.resolve_expired_claims(supplier_id)
+    with bulkhead.admitted(supplier_id, for_orders=True) as admitted:
+        if admitted:
+            reconciliation.resolve_expired_claims(supplier_id)
 
 
 @shared_task(soft_time_limit=10, time_limit=20)

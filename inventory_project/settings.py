@@ -202,6 +202,7 @@ STOCK_TOMBSTONE_SECONDS = 5  # longer than any placement transaction may idle
 SYNC_COALESCE_SECONDS = 5  # at most one incremental read per level in this window
 PUSHES_AT_ONCE = 2  # suppliers' pushes that one process stores at a time: orders need its connections more
 ALERT_ESCALATE_SECONDS = env.int("ALERT_ESCALATE_SECONDS", default=1800)  # open for so long and nobody is at it
+WORKERS_PER_SUPPLIER = env.int("WORKERS_PER_SUPPLIER", default=3)  # at once; see inventory.bulkhead
 EFFECT_LEASE_SECONDS = 60  # longer than any effect works
 RESERVATION_MAX_SECONDS = 3_600
 BELL_QUEUE_SIZE = 1_000  # lanes waiting to be published; more are left to the sweep

@@ -97,6 +97,18 @@ class Breaker:
         return circuits
 
 
+def is_failing(name: str) -> bool:
+    """Did the supplier's last call fail, or is it left alone?"""
+    storage = process_circuit(name).storage
+    if shared_state().client() is not None:
+        storage = redis_circuit(name, shared_state().redis).storage
+    try:
+        return storage.state != pybreaker.STATE_CLOSED or storage.counter > 0
+    except redis.RedisError:
+        shared_state().lost()
+        return False
+
+
 class Trials:
     """Which suppliers this process is trying out, and until when at most."""
 

@@ -13,7 +13,7 @@ import redis
 
 from suppliers.shared_state import shared_state
 
-PREFERENCE_SECONDS = 1.0  # for which a place is kept for who goes first and was turned away
+PREFERENCE_SECONDS = 3.0  # for which a place is kept for who goes first and was turned away: a sweep comes every 2
 
 # KEYS: holders, preference.  ARGV: who, places, lease and preference in ms, whether it goes first.
 # Redis' own clock: those of the processes may differ.
