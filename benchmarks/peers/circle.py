@@ -3,30 +3,39 @@
 After each step the figures of both sides are read where each keeps them, and have to be equal.
 """
 
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from benchmarks.peers.oscar.holdfast import Holdfast
 from benchmarks.peers.oscar.launch import Register, audit, read_back, wait_for
 from benchmarks.peers.oscar.shopping import Books
 from benchmarks.peers.register import SNAPSHOT_SECONDS
+from suppliers.simulator.running import RunningChaosProxy
 
-SECONDS = 60  # for both sides to come to agree
+SECONDS = 120  # for both sides to come to agree; longer than the lease of a claim, until which nobody asks
 RARELY = 3_600  # seconds between whole snapshots, so that what is seen was read singly
 NOBODYS = "NOBODYS-ORDER"
-ORDERED, ELSEWHERE = 2, 1  # units
+ORDERED = 2  # units, beside one that is bought at the shop and one whose order's answer is lost
 
 
 Buyer = Callable[[], str]
 
 
 class Peer(Protocol):
-    """A shop behind Holdfast.  oversells: known to, when left alone.  calls_off: its API can call an order off."""
+    """A shop behind Holdfast.
+
+    oversells: known to, when left alone.  calls_off: its API can call an order off.  endpoints: which of its requests
+    is what, as the chaos supplier's proxy wants it; POST is an order otherwise.
+    """
 
     url: str
     oversells: bool
     calls_off: bool
+    endpoints: Mapping[str, str]
 
     def at_the_till(self, code: str) -> Buyer:
         """A guest who is about to buy one unit there, past Holdfast; called: sold, refused or failed."""
@@ -55,12 +64,13 @@ class Step:
 
 
 def run_circle(holdfast: Holdfast, peer: Peer, code: str) -> list[Step]:
-    """Go round once with one product of which there are three units or more."""
+    """Go round once with one product of which there are four units or more."""
     steps = [snapshot(holdfast, peer)]
     holdfast.snapshot_every(RARELY)
     try:
         number, taken = incremental(holdfast, peer, code)
         steps += [*taken, confirmed(holdfast, peer, number), asked(holdfast, number)]
+        steps += answer_lost(holdfast, peer, code)
         steps += called_off(holdfast, peer, code, number)
     finally:
         holdfast.snapshot_every(SNAPSHOT_SECONDS)
@@ -96,6 +106,35 @@ def confirmed(holdfast: Holdfast, peer: Peer, number: str) -> Step:
 def asked(holdfast: Holdfast, number: str) -> Step:
     """The shop knows our order by its reference, and no other."""
     return Step("read-back", read_back(holdfast, number, NOBODYS), {number: "accepted", NOBODYS: "not_found"})
+
+
+def answer_lost(holdfast: Holdfast, peer: Peer, code: str) -> list[Step]:
+    """The shop takes an order and its answer never arrives: found by our reference, not sent again."""
+    with losing_answers(holdfast, peer):
+        number = holdfast.order(code, 1)
+        agree(lambda: _state(holdfast, number) == "settled")
+    return [
+        Step("answer lost: what became of our order", _state(holdfast, number), "settled"),
+        Step("answer lost: units under its reference", [1], peer.books().orders.get(number, [])),
+        Step("answer lost: the product", holdfast.reported()[code], peer.books().available[code]),
+    ]
+
+
+@contextmanager
+def losing_answers(holdfast: Holdfast, peer: Peer) -> Iterator[None]:
+    """Between Holdfast and the shop stands somebody who lets orders through and no answer to them."""
+    scenario = {"lost_reply": {"endpoints": ["confirm"]}}
+    shop = urlsplit(peer.url)
+    proxy = RunningChaosProxy(f"{shop.scheme}://{shop.netloc}", scenario=scenario, endpoints=peer.endpoints)
+    thread = threading.Thread(target=proxy.serve_forever, daemon=True)
+    thread.start()
+    holdfast.supplier_is_at(proxy.url + shop.path)
+    try:
+        yield
+    finally:
+        holdfast.supplier_is_at(peer.url)
+        proxy.stop()
+        thread.join()
 
 
 def called_off(holdfast: Holdfast, peer: Peer, code: str, number: str) -> list[Step]:

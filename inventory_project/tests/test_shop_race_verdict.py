@@ -33,6 +33,11 @@ def test_a_run_in_which_every_promise_was_kept_passes():
     assert judge(GOOD) == []
 
 
+def test_a_shop_that_holds_alone_need_not_oversell():
+    alone = replace(GOOD, control=[replace(CONTROL, sold=5)])
+    assert judge(replace(alone, shop_oversells=False)) == []
+
+
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [

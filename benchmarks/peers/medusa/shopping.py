@@ -4,7 +4,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import requests
@@ -27,6 +27,7 @@ class Shop:
     staff: Staff
     oversells: bool = False
     calls_off: bool = True
+    endpoints: Mapping[str, str] = field(default_factory=dict)
 
     def at_the_till(self, code: str) -> Callable[[], str]:
         """A guest whose cart is full and whose payment is open; called, he presses the button.

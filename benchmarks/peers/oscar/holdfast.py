@@ -78,6 +78,13 @@ class Holdfast:
         with psycopg.connect(self.environment["DATABASE_URL"]) as connection:
             connection.execute("UPDATE suppliers_supplier SET snapshot_interval_seconds = %s", [seconds])
 
+    def supplier_is_at(self, url: str) -> None:
+        """Call the supplier at this address from now on."""
+        with psycopg.connect(self.environment["DATABASE_URL"]) as connection:
+            connection.execute(
+                "UPDATE suppliers_supplier SET config = jsonb_set(config, '{base_url}', to_jsonb(%s::text))", [url]
+            )
+
     def last_reader(self, code: str) -> str:
         """Who stored the last number: snapshot or sync, which is a read of single levels."""
         with psycopg.connect(self.environment["DATABASE_URL"]) as connection:

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from threading import Barrier
 from typing import Any
@@ -103,6 +103,7 @@ class Peer:
     products: dict[str, int]
     oversells: bool = True
     calls_off: bool = False  # deleting an order does not give its units back
+    endpoints: Mapping[str, str] = field(default_factory=lambda: {"POST /api/basket/*": "login"})
 
     @property
     def url(self) -> str:
