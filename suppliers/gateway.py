@@ -75,7 +75,7 @@ class PolicedCaller:
     def __call__(
         self, request: Request, read: Callable[[Response], Result], *, safe: bool, deadline: Deadline
     ) -> Result:
-        """Raises: any SupplierError; what is not safe to repeat is sent at most once."""
+        """Raises: any SupplierError; what is not safe to repeat is sent at most once, but for a refused signature."""
         retries = stamina.RetryingCaller(
             attempts=self._limits.attempts if safe else 1,
             timeout=None,  # the deadline decides, in `worth_repeating`

@@ -7,11 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connection
 from django.test import Client
+from django.utils.http import http_date
 
 from inventory import hooks
 from inventory.models import Effect, Push, StockLevel, StockMovement
 from inventory.tests.pushing import SECRET, body_of, post, push, pushing, signed
-from suppliers import refusals
+from suppliers import clocks, refusals
 from suppliers.credentials import seal
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -68,6 +69,14 @@ def test_the_same_meaning_in_other_bytes_was_not_signed(supplier):
 def test_an_old_push_is_refused(supplier, late):
     assert problem(post("acme", BODY, signed(BODY, "e-1", time.time() - late))) == (400, "push_untimely")
     assert counts() == [0, 0, 0, 0]
+
+
+def test_a_clock_that_is_wrong_and_known_to_be_so_is_taken_into_account(supplier):
+    ahead = time.time() + 900
+    assert problem(post("acme", BODY, signed(BODY, "e-1", ahead))) == (400, "push_untimely")
+    clocks.learn("acme", {"Date": http_date(ahead)}, time.time())
+    assert post("acme", BODY, signed(BODY, "e-1", ahead)).status_code == 202
+    assert problem(post("acme", BODY, signed(BODY, "e-2", ahead + 400))) == (400, "push_untimely")
 
 
 def test_a_copy_is_refused_and_a_repetition_is_not(supplier):
