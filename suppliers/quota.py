@@ -46,7 +46,7 @@ class Today:
         return max(0, self.calls - self.reserved - self.used)
 
     def __str__(self) -> str:
-        kept = f", {self.reserved:,} of them for orders alone" if self.reserved else ""
+        kept = f", {self.reserved:,} kept for orders" if self.reserved else ""
         return f"{self.used:,} of {self.calls:,} calls used{kept}; anew at {self.ends:%Y-%m-%d %H:%M} UTC"
 
 

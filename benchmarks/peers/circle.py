@@ -78,10 +78,10 @@ def run_circle(holdfast: Holdfast, peer: Peer, code: str) -> list[Step]:
 
 
 def snapshot(holdfast: Holdfast, peer: Peer) -> Step:
-    """Every product as the shop has it."""
+    """Every product as the shop has it; what it sold more than it had is 0."""
     ours = holdfast.reported()
     theirs = peer.books().available
-    return Step(f"snapshot: all {len(ours)} products", ours, {code: theirs.get(code) for code in ours})
+    return Step(f"snapshot: all {len(ours)} products", ours, {code: max(0, theirs[code]) for code in ours})
 
 
 def incremental(holdfast: Holdfast, peer: Peer, code: str) -> tuple[str, list[Step]]:

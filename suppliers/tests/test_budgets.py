@@ -29,7 +29,7 @@ def busy(make_supplier):
 
 def test_people_read_it_in_words(busy):
     said = str(budget_of(busy))
-    assert "3 of 10 calls used, 2 of them for orders alone; anew at" in said
+    assert "3 of 10 calls used, 2 kept for orders; anew at" in said
     assert "1 of 4 calls under way" in said
     assert "its clock is +900 s from ours" in said or "its clock is +899 s from ours" in said
 

@@ -33,7 +33,7 @@ def test_a_used_up_day_stops_snapshots_and_lets_orders_through(make_gateway, nam
         gateway = make_gateway(upstream, slug=name, limits=limits, confirm=CONFIRM)
         for _ in range(2):
             next(gateway.snapshot())
-        with pytest.raises(QuotaExhausted, match=r"2 of 4 calls used, 2 of them for orders alone; anew at 2\d{3}-"):
+        with pytest.raises(QuotaExhausted, match=r"2 of 4 calls used, 2 kept for orders; anew at 2\d{3}-"):
             next(gateway.snapshot())
         assert gateway.confirm(ORDER).outcome is Outcome.ACCEPTED
         assert gateway.confirm(ORDER).outcome is Outcome.ACCEPTED
