@@ -59,6 +59,17 @@ class Step:
         return self.ours == self.theirs
 
     @property
+    def difference(self) -> tuple[object, object]:
+        """Both sides; of many figures only those that differ."""
+        if not (isinstance(self.ours, dict) and isinstance(self.theirs, dict)):
+            return self.ours, self.theirs
+        differing = {name for name in {*self.ours, *self.theirs} if self.ours.get(name) != self.theirs.get(name)}
+        ours, theirs = (
+            {name: side[name] for name in sorted(differing) if name in side} for side in (self.ours, self.theirs)
+        )
+        return ours, theirs
+
+    @property
     def verdict(self) -> str:
         return "equal" if self.holds else "NOT EQUAL"
 
@@ -179,7 +190,9 @@ def as_table(steps: Sequence[Step]) -> str:
 
 
 def problems(steps: Sequence[Step]) -> list[str]:
-    return [f"{step.what}: Holdfast {step.ours!r}, the shop {step.theirs!r}" for step in steps if not step.holds]
+    """Where both sides differ, and in what."""
+    differing = [(step.what, *step.difference) for step in steps if not step.holds]
+    return [f"{what}: Holdfast {ours!r}, the shop {theirs!r}" for what, ours, theirs in differing]
 
 
 def _short(value: object) -> str:

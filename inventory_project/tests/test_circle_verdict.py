@@ -13,4 +13,6 @@ def test_equal_figures_are_no_problem():
 
 def test_a_step_at_which_they_differ_is_named():
     assert problems([EQUAL, UNEQUAL]) == ["cancel: Holdfast [], the shop [2]"]
+    one_differs = Step("snapshot", {"A": 3, "B": 2}, {"A": 3, "B": 1})
+    assert problems([one_differs]) == ["snapshot: Holdfast {'B': 2}, the shop {'B': 1}"]
     assert "| cancel | [] | [2] | NOT EQUAL |" in as_table([EQUAL, UNEQUAL])
