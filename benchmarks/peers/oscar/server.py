@@ -118,7 +118,7 @@ def running_shop(server: str, stock: Mapping[str, int]) -> Iterator[Shop]:
     with socket.create_server(("127.0.0.1", 0), backlog=64) as listener, (HOME / "shop.log").open("wb") as log:
         # The bound socket itself is handed over: nobody can take the port in between.
         listening = listener.fileno()
-        command = [programs / "gunicorn", "shop.wsgi", "--bind", f"fd://{listening}", "--no-control-socket"]
+        command = [str(programs / "gunicorn"), "shop.wsgi", "--bind", f"fd://{listening}", "--no-control-socket"]
         sizes = ["--workers", str(WORKERS), "--threads", str(THREADS), "--graceful-timeout", "2"]
         process = spawn([*command, *sizes], env=environment, cwd=HERE, pass_fds=[listening], stdout=log, stderr=log)
         try:
