@@ -48,6 +48,8 @@ def test_rows_that_are_there_are_read_and_others_stay(supplier, folder):
     assert (run.status, run.seen, run.changed, stock()) == ("applied", 1, 1, (3, 2))
     lamp, bulb = (StockLevel.objects.get(external_id=code) for code in ("LAMP", "BULB"))
     assert (lamp.misses, bulb.misses) == (0, 0)
+    assert lamp.read_at
+    assert before.complete_as_of
     assert lamp.read_at - before.complete_as_of == pytest.approx(timedelta(minutes=59), abs=timedelta(seconds=20))
     after = Feed.objects.get()
     assert (after.complete_as_of, after.rows, after.mark) == (before.complete_as_of, 2, before.mark)
