@@ -4,15 +4,17 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('inventory', '0024_allocation_recheck'),
+        ("inventory", "0024_allocation_recheck"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='snapshot',
-            name='kind',
-            field=models.CharField(choices=[('full', 'Full'), ('incremental', 'Incremental'), ('push', 'Push'), ('changes', 'Changes')], max_length=12),
+            model_name="snapshot",
+            name="kind",
+            field=models.CharField(
+                choices=[("full", "Full"), ("incremental", "Incremental"), ("push", "Push"), ("changes", "Changes")],
+                max_length=12,
+            ),
         ),
     ]

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from suppliers.adapters import kind_of
 from suppliers.adapters.pushes import MOST_EVENTS, ConfiguredPushes
 from suppliers.adapters.validation import faults_of
 from suppliers.errors import Malformed
@@ -151,3 +152,56 @@ def test_a_push_part_with_a_fault_says_where(change):
     faults = faults_of({**REST, "push": {**CONFIG, **change}})
     assert faults
     assert all(fault.startswith("push") for fault in faults)
+
+
+SHOPIFY = {
+    "scheme": "shopify",
+    "secret": "$secret.push",
+    "map": {
+        "uid": "inventory_item_id",
+        "location": "location_id",
+        "available": "available",
+        "updated_at": "updated_at",
+    },
+}
+# As printed in its documentation.
+AOP_BODY = {
+    "OfferInventoryChangeList": [
+        {"offerId": 5, "offerOnSale": 100, "skuId": 9, "skuOnSale": 20, "quantity": -10, "bizTime": "1564984329147"}
+    ]
+}
+AOP_PUSH = {
+    **CONFIG,
+    "events": "OfferInventoryChangeList",
+    "map": {
+        "uid": "join(':', [to_string(offerId), to_string(skuId)])",
+        "available": "skuOnSale",
+        "updated_at": {"path": "bizTime", "format": "epoch_ms"},
+    },
+}
+
+
+def test_what_shopify_sends_of_a_level_names_our_row():
+    sent = {"inventory_item_id": 7, "location_id": 1, "available": -2, "updated_at": "2026-01-02T03:04:05Z"}
+    (event,) = ConfiguredPushes(SHOPIFY, SECRETS).parse(json.dumps(sent).encode())
+    assert event == PushEvent("7", "", "1", 0, datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
+
+
+def test_what_1688_sends_of_a_sku_is_its_number_and_not_the_difference():
+    (event,) = ConfiguredPushes(AOP_PUSH, SECRETS).parse(json.dumps(AOP_BODY).encode())
+    assert event == PushEvent("5:9", "", None, 20, datetime(2019, 8, 5, 5, 52, 9, 147000, UTC))
+
+
+@pytest.mark.parametrize(
+    ("adapter", "config"),
+    [
+        ("shopify", {"base_url": "https://shop.example", "locations": ["1"], "push": SHOPIFY}),
+        ("aop1688", {"base_url": "https://gw.open.1688.com", "pool": 1, "push": AOP_PUSH}),
+        ("top", {"base_url": "https://gw.api.taobao.com/router/rest", "push": CONFIG}),
+    ],
+)
+def test_platforms_take_a_push_part_and_say_where_it_is_wrong(adapter, config):
+    assert kind_of(adapter).faults(config) == []
+    broken = {**config["push"], "map": {"uid": "id ]"}}
+    (fault,) = kind_of(adapter).faults({**config, "push": broken})
+    assert fault.startswith("push.map.uid: ")

@@ -25,7 +25,10 @@ VALIDATOR = Draft202012Validator(
 
 
 def faults_of(config: Any) -> list[str]:
-    return validation.shape_faults(VALIDATOR, config) or list(validation.address_faults(config))
+    return validation.shape_faults(VALIDATOR, config) or [
+        *validation.address_faults(config),
+        *validation.shared_faults(config),
+    ]
 
 
 def secrets_of(config: Mapping[str, Any]) -> dict[str, str]:
