@@ -412,10 +412,10 @@ def test_few_bad_quantities_are_not_counted_and_told(root, format_):
         lines += '{"id": "LAMP", "sku": "LAMP", "stock": "lots"}\n'
     (root / "stock.csv").write_text(lines)
     (page,) = gateway(**config).snapshot()
+    doubts: Any = page.doubts
     lamp = page.rows[-1]
     assert (lamp.uid, lamp.sku, lamp.available, lamp.flags) == ("LAMP", "LAMP", None, frozenset({"bad_quantity"}))
     assert [row.available for row in page.rows[:20]] == list(range(20))
-    doubts: Any = page.doubts
     assert list(doubts) == ["bad_quantities"]
     assert doubts["bad_quantities"]["rows"] == 1
     assert "'lots'" in doubts["bad_quantities"]["as"][0]

@@ -46,7 +46,8 @@ class Doubts:
         if not self._shares.get(REPEATED):
             yield from rows(self)
             return
-        repeated, seen = _repeated(rows(Doubts({"tolerate": self._shares}))), set()
+        repeated = _repeated(rows(Doubts({"tolerate": self._shares})))
+        seen: set[int] = set()
         for row in rows(self):
             key = _key(row)
             if key in seen:
