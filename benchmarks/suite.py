@@ -11,8 +11,8 @@ from benchmarks.run import Run
 FLUSH = "fdatasync after it"
 
 
-def run(wanted: Sequence[str], folder: Path, *, small: bool) -> list[str]:
-    """Run these steps, or all; every wrong result."""
+def run(wanted: Sequence[str], folder: Path, *, small: bool, page: bool) -> list[str]:
+    """Run these steps, or all; every wrong result.  page: the figures go into docs/performance.md, unless small."""
     steps = load_steps()
     if unknown := [name for name in wanted if name not in steps]:
         sys.exit(f"no such step: {', '.join(unknown)}; there are {', '.join(steps)}")
@@ -32,7 +32,7 @@ def run(wanted: Sequence[str], folder: Path, *, small: bool) -> list[str]:
         prove(run, name)
     print(f"\n{report.table(figures, judged=not small)}\n\n{report.usage_table(usage)}")
     report.save_json(figures, about, usage)
-    if not wanted and not small:
+    if page and not small:
         report.save_page(figures, about, usage)
     return run.problems
 

@@ -28,7 +28,7 @@ outcomes = Counter(
 )
 
 WORK_SECONDS = 40  # a drain stops taking on work after this; the sweep rings again for what is left
-RECHECK_SECONDS = 4  # less than between two runs: what comes last occupies one worker a supplier
+RECHECK_SECONDS = 2  # of the five between two runs: what comes last occupies no worker for long
 FIRST_BACKOFF, LONGEST_BACKOFF = 2.0, 30.0  # seconds, doubling with each attempt; as in incremental
 LONGEST_RETRY_AFTER = 600.0
 FOLLOW_SECONDS, LONGEST_FOLLOW_SECONDS = 60.0, 1_800.0  # between two questions whether it is paid or shipped
