@@ -193,11 +193,16 @@ class Acts:
         told, level_id = waiting[at % len(waiting)]
         return self._claim(told, self.world.levels[level_id].source)
 
-    def claim_again(self, at: int) -> None:
-        """A second worker was told of an order that somebody has: it must not get it."""
-        if self.parcels:
-            parcel = self.parcels[at % len(self.parcels)]
-            self._claim(parcel.claim.reference, parcel.source)
+    def told_twice(self, at: int, mood: Mood) -> None:
+        """Two workers are told of one order, and each sends what it gets."""
+        first = self.claim(at)
+        if first is None:
+            return
+        second = self._claim(first.claim.reference, first.source)
+        for parcel in filter(None, (first, second)):
+            self.arrive(parcel, mood)
+        for parcel in filter(None, (first, second)):
+            self.answer(parcel)
 
     def _claim(self, told: str, source: Source) -> Parcel | None:
         claimed = claims.claim(source.supplier, told, lease_seconds=LEASE)

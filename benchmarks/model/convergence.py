@@ -61,18 +61,17 @@ def differences(world: World, books: Books) -> list[str]:
 def _of_orders(world: World, books: Books, told: set[tuple[int | None, str]]) -> list[str]:
     """Orders that only one side knows, or knows otherwise."""
     ours: defaultdict[tuple[int, str], int] = defaultdict(int)
-    wanted = set()
     for promise in books.promises.values():
         supplier_id = world.levels[promise.level_id].source.supplier.pk
-        ours[supplier_id, promise.told] += promise.quantity * (promise.state in ("confirmed", "settled"))
-        if not promise.cancelled:
-            wanted.add(promise.told)
+        ours[supplier_id, promise.told] += promise.quantity * (
+            promise.state in ("confirmed", "settled") and not promise.cancelled
+        )
     named = {name for _, name in told}
     found = []
     for source in world.sources:
         for taken in source.upstream.orders.values():
             units = 0 if taken.off else sum(taken.accepted.values())
-            here = ours[source.supplier.pk, taken.reference] if taken.reference in wanted else 0
+            here = ours[source.supplier.pk, taken.reference]
             if units != here and taken.reference not in named:
                 found.append(f"{source.supplier.slug} has {units} for {taken.reference}, and here it is {here}")
     return found

@@ -157,10 +157,10 @@ class Merchant(RuleBasedStateMachine):
         else:
             self.now.cancel(at)
 
-    @rule(at=places, again=st.sampled_from([False, False, True]))
-    def claim(self, at: int, again: bool) -> None:
-        if again:
-            self.now.claim_again(at)
+    @rule(at=places, mood=arrivals, twice=st.booleans())
+    def claim(self, at: int, mood: Mood, twice: bool) -> None:
+        if twice:
+            self.now.told_twice(at, mood)
         else:
             self.now.claim(at)
 
