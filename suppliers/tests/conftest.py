@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -51,3 +52,10 @@ def make_gateway(loopback_suppliers: None) -> MakeGateway:
         )
 
     return make
+
+
+@pytest.fixture
+def root(settings: Any, tmp_path: Path) -> Path:
+    """The folder below which suppliers' files may be read."""
+    settings.SUPPLIER_FILES_ROOT = str(tmp_path)
+    return tmp_path

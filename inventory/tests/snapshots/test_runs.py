@@ -9,7 +9,7 @@ from itertools import chain
 import pytest
 from django.db import connection
 
-from inventory import snapshots
+from inventory import experience, snapshots
 from inventory.models import Snapshot, StockLevel
 from inventory.snapshots import runs, staging
 from inventory.tests.snapshots.catalogues import after_page, items, point_to, run
@@ -124,6 +124,8 @@ def test_ended_runs_are_forgotten_but_for_the_last(supplier):
     for _ in range(3):
         run(supplier)
     Snapshot.objects.update(finished_at=runs.clock() - timedelta(days=8))
+    assert runs.purge() == 0, "buffers are learned from them"
+    Snapshot.objects.update(finished_at=runs.clock() - timedelta(days=experience.DAYS + 1))
     assert runs.purge() == 2
     assert Snapshot.objects.count() == 1
     assert snapshots.start_due() == [], "its start still counts"
