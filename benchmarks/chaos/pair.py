@@ -21,7 +21,6 @@ from .upstream import BY_HAND, Upstream, running
 from .verdict import Claim, Side, claims, differences
 
 HEALING_SECONDS = 75.0  # the longest back-off, a lease, a lag and a snapshot
-ARRIVAL_SECONDS = 4.0  # between goods that arrive at a supplier that lays out files, while all else is quiet
 BUYERS, WORKERS = 4, 2
 numbers = itertools.count(1)
 
@@ -106,16 +105,11 @@ def _play(temper: str, sides: list[Side], crew: Crew, faults: tuple[float, str])
 
 def _heal(sides: list[Side]) -> float:
     """Wait until both sides agree: seconds that took."""
-    began = arrived = time.monotonic()
-    goods = sides[0].upstream if sides[0].upstream.dialect in BY_HAND else None
+    began = time.monotonic()
     while (passed := time.monotonic() - began) < HEALING_SECONDS:
         # What stands a moment before a late answer is no agreement yet.
         if passed > SETTLEMENT_LAG and not any(map(differences, sides)):
             break
-        if goods and time.monotonic() - arrived > ARRIVAL_SECONDS:
-            # A file in which nothing changes is as old as its last change: it proves nothing of later orders.
-            goods.restock(goods.skus[0], 1)
-            arrived = time.monotonic()
         time.sleep(0.25)
     return passed
 

@@ -97,6 +97,7 @@ def _read(run: Run, watch: Watch) -> None:
     # A page is asked for when its predecessor comes in, so after the one before that was stored: its rows can be as
     # old as that moment.
     requested_at = stored_at = runs.renew(run)
+    run.asked_since = run.asked_since or requested_at
     for page in read_ahead(_pages(run)):
         try:
             guard.check(page)
@@ -174,8 +175,7 @@ def _apply(run: Run) -> None:
                 "mark": run.mark,
             },
         )
-        if snapshot.first_requested_at is not None:
-            _close_waiting(run.supplier, snapshot.first_requested_at)
+        _close_waiting(run)
         runs.finish(run, Snapshot.Status.APPLIED)
     log.info(
         "snapshot_applied",
@@ -190,18 +190,24 @@ def _apply(run: Run) -> None:
 def _keep(run: Run, reason: str) -> None:
     """What was applied last is still all there is to know: nothing becomes younger by being seen again."""
     log.info("snapshot_unchanged", snapshot=run.snapshot.pk, supplier=run.supplier.slug, reason=reason)
-    runs.finish(run, Snapshot.Status.APPLIED, f"The file is the one that was applied before: {reason}.")
+    with transaction.atomic(durable=True):
+        _close_waiting(run, "There was nothing newer to read.")
+        runs.finish(run, Snapshot.Status.APPLIED, f"The file is the one that was applied before: {reason}.")
 
 
-def _close_waiting(supplier: Supplier, as_of: datetime) -> None:
-    """Close the syncs of a supplier without direct reads: they were committed before this snapshot asked."""
-    if Capability.FETCH in gateway.for_supplier(supplier).capabilities:
+def _close_waiting(run: Run, found: str = "") -> None:
+    """Close the syncs of a supplier without direct reads that were committed before this snapshot asked.
+
+    How old the answer is does not matter: it was the newest that there is.  Orders that it does not include yet stay
+    subtracted until a number does, or a discrepancy tells people.  found: for a person who looks at such a sync.
+    """
+    if run.asked_since is None or Capability.FETCH in gateway.for_supplier(run.supplier).capabilities:
         return
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE inventory_effect SET done_at = now(), error = ''"
+            "UPDATE inventory_effect SET done_at = now(), error = '', reason = COALESCE(NULLIF(%s, ''), reason)"
             " WHERE kind = %s AND supplier_id = %s AND done_at IS NULL AND created_at < %s",
-            [Effect.Kind.SYNC, supplier.pk, as_of - _LONGEST_COMMIT],
+            [found, Effect.Kind.SYNC, run.supplier.pk, run.asked_since - _LONGEST_COMMIT],
         )
 
 

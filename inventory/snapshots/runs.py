@@ -46,6 +46,7 @@ class Run:
 
     upstream: the adapter's cursor of the next page.  mark: what the whole is recognised by.
     after: the key up to which the present phase is done.
+    asked_since: when its first request left, whatever the age of the answer.
     resumed_at: the pages that were there when this worker took it over; None: it began anew.
     """
 
@@ -55,6 +56,7 @@ class Run:
     upstream: Json = None
     mark: Json = None
     after: Key = START
+    asked_since: datetime | None = None
     lease: datetime | None = None
     evidence: dict[str, Any] = field(default_factory=dict)
     resumed_at: int | None = None
@@ -180,6 +182,7 @@ def _resume(run: Run) -> None:
         run.phase, run.upstream = place.get("phase", READING), place.get("upstream")
         run.mark = place.get("mark")
         run.after = (place["after"][0], place["after"][1]) if "after" in place else START
+        run.asked_since = datetime.fromisoformat(place["asked_since"]) if place.get("asked_since") else None
         run.evidence["resumed"] = run.evidence.get("resumed", 0) + 1
         run.resumed_at = snapshot.pages
         return
@@ -215,7 +218,8 @@ def renew(run: Run) -> datetime:
     Raises: LeaseLost.
     """
     snapshot = run.snapshot
-    place = {"phase": run.phase, "upstream": run.upstream, "mark": run.mark, "after": run.after}
+    place: dict[str, Any] = {"phase": run.phase, "upstream": run.upstream, "mark": run.mark, "after": run.after}
+    place["asked_since"] = run.asked_since
     counts = [snapshot.pages, snapshot.total, snapshot.seen, snapshot.changed, snapshot.missing, snapshot.rejected]
     with connection.cursor() as cursor:
         cursor.execute(

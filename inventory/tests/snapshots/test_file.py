@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from inventory import availability, snapshots
-from inventory.models import Effect, Feed, Snapshot, StockLevel
+from inventory import availability, deadlines, snapshots
+from inventory.models import Discrepancy, Effect, Feed, Snapshot, StockLevel
 from inventory.snapshots import runs
-from inventory.tests.promises import open_effects, place, states
+from inventory.tests.promises import make_due, mark, open_effects, pass_time, place, states
 from suppliers.adapters.files import adapter
 from suppliers.models import Supplier
 
@@ -47,6 +47,13 @@ def age_of(code: str) -> timedelta:
     assert own
     assert whole
     return runs.clock() - max(own, whole)
+
+
+def sync_of(code: str, seconds_ago: float) -> Effect:
+    """What an order of so long ago asked for."""
+    level = StockLevel.objects.get(external_id=code)
+    at = runs.clock() - timedelta(seconds=seconds_ago)
+    return Effect.objects.create(kind="sync", supplier=level.supplier, target=str(level.pk), created_at=at)
 
 
 def lamps() -> int:
@@ -138,3 +145,51 @@ def test_what_was_sold_stays_subtracted(supplier, file):
     assert (lamps(), states("order-1")) == (2, [("committed", 2)])
     assert Snapshot.objects.filter(status="applied").count() == 3
     assert open_effects("confirm") == 1
+
+
+def test_an_unchanged_file_ends_the_wait_for_a_reading_and_settles_nothing(supplier, file):
+    write(file, seconds_ago=3_600, LAMP=5)
+    snapshots.run_full(supplier.pk)
+    place("order-1", {"LAMP": 2})
+    mark(supplier, "order-1", "ordered")
+    sync = sync_of("LAMP", seconds_ago=30)
+    assert snapshots.sync_due(supplier.pk) == 0, "it cannot be read directly"
+    assert snapshots.run_full(supplier.pk).seen == 0
+    sync.refresh_from_db()
+    assert (sync.done_at is not None, sync.error, sync.reason) == (True, "", "There was nothing newer to read.")
+    make_due("sync")
+    assert snapshots.sync_due(supplier.pk) == 0
+    assert (lamps(), states("order-1")) == (3, [("confirmed", 2)])
+
+
+def test_a_sync_that_came_after_the_file_was_asked_for_waits_for_the_next(supplier, file, monkeypatch):
+    """Also where a worker stopped in between: the pages that it left are older than the rest of the run."""
+    monkeypatch.setattr(adapter, "PAGE_ROWS", 4)
+    write(file, **{f"A-{number}": number for number in range(10)})
+    stopped = snapshots.run_full(supplier.pk, seconds=0)
+    began = runs.clock() - timedelta(seconds=60)
+    stopped.cursor = {**(stopped.cursor or {}), "asked_since": began.isoformat()}
+    stopped.save(update_fields=["cursor"])
+    StockLevel.objects.create(supplier=supplier, external_id="A-1")
+    before, meanwhile = sync_of("A-1", seconds_ago=80), sync_of("A-1", seconds_ago=30)
+    assert snapshots.run_full(supplier.pk).pk == stopped.pk
+    for sync, done in ((before, True), (meanwhile, False)):
+        sync.refresh_from_db()
+        assert (sync.done_at is not None, sync.reason) == (done, "")
+
+
+def test_what_no_file_takes_in_becomes_a_discrepancy_and_the_next_change_settles_it(supplier, file):
+    write(file, seconds_ago=3_600, LAMP=5)
+    snapshots.run_full(supplier.pk)
+    place("order-1", {"LAMP": 2})
+    mark(supplier, "order-1", "ordered")
+    pass_time("order-1", supplier.unsettled_after_seconds + 60)
+    Effect.objects.filter(kind="confirm").delete()
+    snapshots.run_full(supplier.pk)
+    assert deadlines.review() == 1
+    assert Discrepancy.objects.get(kind="unsettled", state="open").reference == "order-1"
+    write(file, seconds_ago=0, LAMP=3)
+    snapshots.run_full(supplier.pk)
+    assert deadlines.review() == 0
+    assert (lamps(), states("order-1")) == (3, [("settled", 2)])
+    assert Discrepancy.objects.get(kind="unsettled").state == "resolved"
