@@ -13,8 +13,8 @@ django.setup()
 linter = MigrationLinter(
     include_apps=["suppliers", "storefronts", "inventory", "orders"],
     exclude_migration_tests=["RUNPYTHON_REVERSIBLE"],
-    # Reviewed: it makes a table that the release still running does not know, in SQL that the linter reads as changes.
-    ignore_name=["0002_staging"],
+    # Reviewed: they make a table that the release still running does not know, in SQL that the linter reads as changes.
+    ignore_name=["0002_staging", "0026_stock_change"],
     no_cache=True,
     quiet=["ok"],
 )

@@ -6,6 +6,7 @@ from celery import shared_task
 from inventory import (
     alerts,
     bulkhead,
+    change_log,
     deadlines,
     effects,
     events,
@@ -166,3 +167,8 @@ def watch() -> None:
 @shared_task(soft_time_limit=50, time_limit=60)
 def purge_alerts() -> None:
     alerts.purge()
+
+
+@shared_task(soft_time_limit=50, time_limit=60)
+def compact_changes() -> None:
+    change_log.compact()

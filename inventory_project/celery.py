@@ -50,6 +50,8 @@ app.conf.beat_schedule = {
     "purge-effects": {"task": "inventory.tasks.purge_effects", "schedule": 3600.0},
     # Ended runs are kept for a week, applied full ones for four, and of each supplier the last full one for good.
     "purge-snapshots": {"task": "inventory.tasks.purge_snapshots", "schedule": 3600.0},
+    # Of the log of versions the newest of each SKU stays, and what came since this ran.
+    "compact-changes": {"task": "inventory.tasks.compact_changes", "schedule": 300.0},
     # Pushes are kept for a week as evidence, then deleted.
     "purge-pushes": {"task": "inventory.tasks.purge_pushes", "schedule": 3600.0},
 }
