@@ -23,7 +23,8 @@ from suppliers import trial
 from suppliers.budgets import budget_of
 from suppliers.credentials import unseal
 from suppliers.errors import SupplierError
-from suppliers.forms import SupplierForm, readable
+from suppliers.form_fields import readable
+from suppliers.forms import SupplierForm
 from suppliers.history_admin import HistoryAdmin
 from suppliers.models import Supplier, Switchboard
 from suppliers.presets import PRESETS

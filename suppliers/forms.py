@@ -1,84 +1,24 @@
 """How a person describes a supplier: a configuration that is checked, and secrets that are never shown again."""
 
-import json
-from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.forms.fields import InvalidJSONInput
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 from suppliers.adapters import ADAPTERS
 from suppliers.credentials import Secrets, seal, unseal
 from suppliers.errors import NotConfigured
+from suppliers.form_fields import EnteredSecrets, ReadableJson
 from suppliers.models import Supplier
 
-DEEPEST = 40  # levels; what checks a configuration goes down into it level by level
 MONOSPACE = {"style": "font-family: ui-monospace, monospace", "spellcheck": "false", "autocomplete": "off"}
 
 
-class ReadableJson(forms.JSONField):
-    """JSON on several lines, in the order it was written; a mistake in it is told with its place."""
-
-    def prepare_value(self, value: Any) -> Any:
-        if value is None:
-            return ""
-        if isinstance(value, dict | list):
-            return readable(value)
-        return super().prepare_value(value)
-
-    def bound_data(self, data: Any, initial: Any) -> Any:  # noqa: ARG002
-        return InvalidJSONInput(data or "")  # as it was typed: a form that comes back is not rearranged
-
-    def to_python(self, value: Any) -> Any:
-        if isinstance(value, str) and value.strip():
-            try:
-                return _shallow(json.loads(value, object_pairs_hook=_each_key_once, parse_constant=_no_number))
-            except json.JSONDecodeError as error:
-                raise ValidationError(f"Line {error.lineno}, column {error.colno}: {error.msg}.") from None
-            except (ValueError, RecursionError) as error:
-                raise ValidationError(f"This is not JSON: {error}.") from None
-        return super().to_python(value)
-
-
-def readable(value: Any) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False)
-
-
-def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    for name, times in Counter(name for name, _ in pairs).items():
-        if times > 1:  # the last one would win in silence
-            raise ValueError(f"{name!r} stands {times} times in one object")
-    return dict(pairs)
-
-
-def _shallow(document: Any) -> Any:
-    level, depth = [document], 0
-    while level:
-        depth += 1
-        if depth > DEEPEST:
-            raise ValueError(f"it is nested more than {DEEPEST} levels deep")
-        inner = [part.values() if isinstance(part, dict) else part for part in level if isinstance(part, dict | list)]
-        level = [one for parts in inner for one in parts]
-    return document
-
-
-def _no_number(name: str) -> None:
-    raise ValueError(f"{name} is no number")
-
-
-class WriteOnlyTextarea(UnfoldAdminTextareaWidget):
-    """Never shows what it holds, not even what was just typed into a form with a mistake elsewhere."""
-
-    def format_value(self, value: Any) -> str:  # noqa: ARG002
-        return ""
-
-
 class SupplierForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
-    sealed = b""  # what was just entered
+    sealed = b""  # what is to be stored in place of the stored credentials
 
     adapter = forms.ChoiceField(
         choices=lambda: [(name, f"{name}: {kind.label}") for name, kind in ADAPTERS.items()],
@@ -90,13 +30,13 @@ class SupplierForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscripta
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 24, **MONOSPACE}),
         help_text="How to read stock and place orders, as JSON. What it may hold stands above.",
     )
-    new_credentials = forms.CharField(
+    new_credentials = EnteredSecrets(
         required=False,
-        label="New credentials",
-        widget=WriteOnlyTextarea(attrs={"rows": 3, **MONOSPACE}),
+        label="Credentials",
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 4, **MONOSPACE}),
         help_text=(
-            'A JSON object of texts, such as {"token": "…"}: $secret.token in the configuration.'
-            " It replaces all that is stored, is encrypted, and is not shown again. Empty: they stay as they are."
+            'A JSON object of texts: {"token": "…"} is $secret.token in the configuration. A blank text keeps what is'
+            " stored under that name; a name that is taken out is forgotten. Encrypted, and not shown again."
         ),
     )
 
@@ -107,6 +47,13 @@ class SupplierForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscripta
         model = Supplier
         exclude = ("credentials",)  # noqa: DJ006 - the admin's fieldsets name what is shown
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        try:
+            self.initial["new_credentials"] = dict.fromkeys(unseal(self.instance.credentials), "")
+        except NotConfigured:  # the page says so beside it; all of them can be entered again
+            self.initial["new_credentials"] = None
+
     def clean_config(self) -> Any:
         config = self.cleaned_data["config"]
         kind = ADAPTERS.get(self.cleaned_data.get("adapter", ""))
@@ -115,60 +62,47 @@ class SupplierForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscripta
             raise ValidationError(faults)
         return config
 
-    def clean_new_credentials(self) -> Secrets | None:
-        """The secrets just entered; None: the stored ones stay."""
-        text = self.cleaned_data["new_credentials"].strip()
-        if not text:
-            return None
-        try:
-            secrets = json.loads(text)
-        except ValueError:
-            secrets = None
-        if not isinstance(secrets, dict) or not all(isinstance(secret, str) for secret in secrets.values()):
-            raise ValidationError('Not a JSON object of texts, such as {"token": "…"}. Please enter them again.')
-        try:
-            self.sealed = seal(secrets)
-        except NotConfigured as error:
-            raise ValidationError(str(error)) from None
-        return secrets
-
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
         if "config" in cleaned and "new_credentials" in cleaned:
-            for fault in self._credential_faults(cleaned):
-                self.add_error("new_credentials", fault)
+            try:
+                for fault in self._credential_faults(cleaned):
+                    self.add_error("new_credentials", fault)
+            except NotConfigured as error:
+                self.add_error("new_credentials", str(error))
         return cleaned
 
-    def _credential_faults(self, cleaned: dict[str, Any]) -> Iterator[str]:
-        if self._sends_secrets_elsewhere(cleaned):
-            yield "base_url or auth.token_url names another host: enter the credentials for it."
-            return
-        secrets = cleaned["new_credentials"]
-        try:
-            secrets = unseal(self.instance.credentials) if secrets is None else secrets
-        except NotConfigured as error:
-            yield str(error)
-            return
-        kind = ADAPTERS.get(cleaned.get("adapter", ""))
-        yield from (
-            (
-                f"{missing}. It is not stored: enter all credentials."
-                for missing in kind.missing(cleaned["config"], secrets)
-            )
-            if kind
-            else ()
-        )
+    def _post_clean(self) -> None:
+        super()._post_clean()  # type: ignore[misc]  # Django's own
+        if self.errors and any((self.cleaned_data.get("new_credentials") or {}).values()):
+            self.add_error(None, "Nothing was stored, and credentials are not shown again: please enter the new anew.")
 
     def save(self, commit: bool = True) -> Supplier:
         self.instance.credentials = self.sealed or self.instance.credentials
         supplier: Supplier = super().save(commit)
         return supplier
 
-    def _sends_secrets_elsewhere(self, cleaned: dict[str, Any]) -> bool:
-        """Whether stored secrets would go to a host that they were not entered for."""
-        before, after = self.initial.get("config") or {}, cleaned["config"]
-        stored = bool(self.instance.pk and self.instance.credentials)
-        return stored and cleaned.get("new_credentials") is None and not _hosts(after) <= _hosts(before)
+    def _credential_faults(self, cleaned: dict[str, Any]) -> Iterator[str]:
+        """Raises: NotConfigured if there is no key for what is stored, or for what is to be."""
+        config, entered = cleaned["config"], cleaned["new_credentials"]
+        secrets, kept = self._secrets(entered)
+        if kept and not _hosts(config) <= _hosts(self.initial.get("config") or {}):
+            yield f"base_url or auth.token_url names another host: enter for it {', '.join(sorted(kept))}."
+            return
+        kind = ADAPTERS.get(cleaned.get("adapter", ""))
+        missing = kind.missing(config, secrets) if kind else []
+        yield from (f"{one}. It is not stored: enter it here." for one in missing)
+        if "new_credentials" in self.changed_data:
+            self.sealed = seal(secrets)
+
+    def _secrets(self, entered: Secrets | None) -> tuple[Secrets, set[str]]:
+        """All that there will be, and the names of those that are stored already."""
+        if entered is not None and all(entered.values()):
+            return entered, set()
+        stored = unseal(self.instance.credentials)
+        secrets = stored if entered is None else {name: new or stored.get(name, "") for name, new in entered.items()}
+        secrets = {name: secret for name, secret in secrets.items() if secret}
+        return secrets, {name for name in secrets if not (entered or {}).get(name)}
 
 
 def _hosts(config: dict[str, Any]) -> set[tuple[str, str]]:

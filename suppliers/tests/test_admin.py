@@ -1,9 +1,11 @@
 """A supplier in the admin: its configuration is checked, its secrets stay secret, its actions act."""
 
 import json
+from html import unescape
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 from django.contrib.admin.models import LogEntry
 from django.db import IntegrityError, transaction
 
@@ -111,7 +113,9 @@ def test_no_page_shows_a_secret(admin_client, supplier, page):
 def test_a_form_with_a_mistake_elsewhere_does_not_show_the_secret_just_typed(admin_client, page):
     answer = admin_client.post(page, form_of(name="", new_credentials=json.dumps({"token": "new-secret"})))
     assert answer.status_code == 200
-    assert "new-secret" not in answer.content.decode()
+    shown = answer.content.decode()
+    assert "new-secret" not in shown
+    assert "please enter the new anew" in shown, "or a blank would keep the old one unnoticed"
 
 
 @pytest.mark.parametrize("given", ["nonsense-secret", '["secret"]', '{"token": 5}', '{"token": {"a": "secret"}}'])
@@ -131,6 +135,60 @@ def test_empty_credentials_leave_the_stored_ones_and_an_empty_object_removes_the
     assert admin_client.post(page, form_of(config=without, new_credentials="{}")).status_code == 302
     supplier.refresh_from_db()
     assert unseal(supplier.credentials) == {}
+
+
+def test_one_secret_is_entered_and_the_others_stay(admin_client, supplier, page):
+    """Blank is what stands there: the form shows the names."""
+    assert json.dumps({"token": ""}, indent=2) in unescape(admin_client.get(page).content.decode())
+    needs = config(headers={"X-Shop": "$secret.shop"})
+    given = json.dumps({"token": "", "shop": "new-secret"})
+    assert admin_client.post(page, form_of(config=needs, new_credentials=given)).status_code == 302
+    supplier.refresh_from_db()
+    assert unseal(supplier.credentials) == {"token": SECRET, "shop": "new-secret"}
+    given = json.dumps({"token": "", "shop": "other-secret"})
+    admin_client.post(page, form_of(config=needs, new_credentials=given))
+    supplier.refresh_from_db()
+    assert unseal(supplier.credentials) == {"token": SECRET, "shop": "other-secret"}
+    shown = admin_client.get(page).content.decode()
+    assert not any(secret in shown for secret in (SECRET, "new-secret", "other-secret"))
+
+
+def test_a_secret_that_is_taken_out_is_forgotten_unless_it_is_needed(admin_client, supplier, page):
+    supplier.credentials = seal({"token": SECRET, "old": "x"})
+    supplier.save()
+    answer = admin_client.post(page, form_of(new_credentials='{"old": ""}'))
+    assert "It is not stored: enter it here." in str(answer.context["adminform"].form.errors["new_credentials"])
+    assert admin_client.post(page, form_of(new_credentials='{"token": ""}')).status_code == 302
+    supplier.refresh_from_db()
+    assert unseal(supplier.credentials) == {"token": SECRET}
+
+
+def test_blanks_alone_change_nothing_and_are_no_change_in_the_log(admin_client, supplier, page):
+    before = bytes(supplier.credentials)
+    admin_client.post(page, form_of(new_credentials='{\r\n  "token": ""\r\n}', buffer=3))
+    supplier.refresh_from_db()
+    assert (bytes(supplier.credentials), supplier.buffer) == (before, 3)
+    assert "redentials" not in LogEntry.objects.get().change_message
+
+
+def test_a_secret_that_is_kept_does_not_follow_to_another_host(admin_client, supplier, page):
+    """Not even beside one that is entered for it."""
+    elsewhere = config("https://evil.example/api")
+    given = json.dumps({"token": "", "shop": "for the other host"})
+    answer = admin_client.post(page, form_of(config=elsewhere, new_credentials=given))
+    assert "names another host: enter for it token." in str(answer.context["adminform"].form.errors["new_credentials"])
+    supplier.refresh_from_db()
+    assert (supplier.config, unseal(supplier.credentials)) == (config(), {"token": SECRET})
+
+
+def test_what_cannot_be_decrypted_any_more_is_entered_again(admin_client, supplier, page, settings):
+    settings.CREDENTIAL_KEYS = [Fernet.generate_key().decode()]
+    answer = admin_client.post(page, form_of(new_credentials='{"token": ""}'))
+    assert "encrypted with a key that" in str(answer.context["adminform"].form.errors["new_credentials"])
+    given = json.dumps({"token": "new-secret"})
+    assert admin_client.post(page, form_of(new_credentials=given)).status_code == 302
+    supplier.refresh_from_db()
+    assert unseal(supplier.credentials) == {"token": "new-secret"}
 
 
 def test_stored_secrets_do_not_follow_to_another_host(admin_client, supplier, page):
