@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.db import connection
@@ -52,6 +53,20 @@ def record(dues: Sequence[Due]) -> None:
             [due.reason for due in dues],
         ],
     )
+
+
+def record_following(insertion: str, parameters: Sequence[Any]) -> int:
+    """Write rows and an effect for each of them in one statement, so in one round trip; how many.
+
+    insertion: an INSERT that returns `kind`, `target` and `supplier_id` of the effects.
+    """
+    # As `record` does.
+    statement = (
+        f"WITH written AS ({insertion})"
+        " INSERT INTO inventory_effect (kind, target, supplier_id, due_at, attempts, error, reason)"
+        " SELECT kind, target, supplier_id, now(), 0, '', '' FROM written"
+    )
+    return sql.execute(statement, parameters).rowcount
 
 
 def claim(kind: str, supplier_id: int | None, *, limit: int = 500) -> list[Claimed]:
