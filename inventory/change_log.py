@@ -15,7 +15,7 @@ What the clock alone changes is announced: `valid_until`.
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
@@ -104,9 +104,7 @@ def read(cursor: Cursor, limit: int) -> tuple[list[Change], Cursor]:
     None: nothing has changed.  The numbers are younger than the changes that they are told for.
     Raises: ExpiredError.
     """
-    now = _now()
-    if cursor.history != now.history or cursor.xid > now.xmax:
-        raise ExpiredError(ExpiredError.__doc__)
+    now = _now_for(cursor)
     told, cursor = _logged(cursor, now, limit)
     current = availability.read(list(told), allow_cached=False)
     changes = [_change(code, current.get(code), version, at) for code, (version, at) in told.items()]
@@ -114,6 +112,19 @@ def read(cursor: Cursor, limit: int) -> tuple[list[Change], Cursor]:
         swept, cursor = _sweep(cursor, now, limit - len(changes))
         changes += [_change(each.sku, each, each.version, now.at) for each in swept if each.sku not in told]
     return changes, cursor
+
+
+def changed(cursor: Cursor) -> tuple[set[str] | None, Cursor]:
+    """Codes of the SKUs that changed after the cursor, None: any may have, or there are many; and the cursor after it.
+
+    Raises: ExpiredError.
+    """
+    now = _now_for(cursor)
+    rows = _rows(cursor, now)
+    if len(rows) == _SCANNED or cursor.sweep or cursor.epoch != now.epoch:
+        return None, Cursor(now.history, now.xmin, 0, now.epoch)
+    place = rows[-1][:2] if rows else (cursor.xid, cursor.id)
+    return {row[2] for row in rows}, msgspec.structs.replace(cursor, xid=place[0], id=place[1])
 
 
 def compact(*, at_once: int = 100_000) -> int:
@@ -136,12 +147,23 @@ def _now() -> _Now:
     return _Now(*row)
 
 
+def _now_for(cursor: Cursor) -> _Now:
+    now = _now()
+    if cursor.history != now.history or cursor.xid > now.xmax:
+        raise ExpiredError(ExpiredError.__doc__)
+    return now
+
+
+def _rows(cursor: Cursor, now: _Now) -> list[tuple[Any, ...]]:
+    """The next rows after the cursor that are final: xid, id, SKU, version, time."""
+    return sql.rows(sql.execute(_CHANGES, [str(cursor.xid), cursor.id, str(now.xmin), _SCANNED]))
+
+
 def _logged(cursor: Cursor, now: _Now, limit: int) -> tuple[dict[str, tuple[int, datetime]], Cursor]:
     """SKU → its newest version of those looked at, and when."""
-    rows = sql.rows(sql.execute(_CHANGES, [str(cursor.xid), cursor.id, str(now.xmin), _SCANNED]))
     told: dict[str, tuple[int, datetime]] = {}
     place = (cursor.xid, cursor.id)
-    for xid, number, sku, version, at in rows:
+    for xid, number, sku, version, at in _rows(cursor, now):
         if sku not in told and len(told) == limit:
             break
         told[sku] = (version, at)

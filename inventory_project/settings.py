@@ -171,6 +171,10 @@ SPECTACULAR_SETTINGS = {
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256_000
 API_THROTTLE = env.str("API_THROTTLE", default="100000/minute")  # per storefront
 
+# Each keeps one of the server's threads (64) busy; the others must go on.
+STREAMS_PER_PROCESS = env.int("STREAMS_PER_PROCESS", default=16)
+STREAMS_PER_STOREFRONT = env.int("STREAMS_PER_STOREFRONT", default=8)  # of these, in one process
+
 # --- Mail: alerts alone ----------------------------------------------------------------------------
 vars().update(env.email_url("EMAIL_URL", default="consolemail://"))
 DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", default="holdfast@localhost")
@@ -199,6 +203,7 @@ COMBINER_PATIENCE_SECONDS = 3  # waiting to be drained, and again to be answered
 ORDERS_REQUIRE_LOCK = env.bool("ORDERS_REQUIRE_LOCK", default=False)
 STOCK_CACHE_SECONDS = 30  # the longest a value may outlive a writer that lost Redis
 STOCK_TOMBSTONE_SECONDS = 5  # longer than any placement transaction may idle
+STREAM_SECONDS = 300  # then the listener comes back, perhaps to a process with less to do
 SYNC_COALESCE_SECONDS = 5  # at most one incremental read per level in this window
 PUSHES_AT_ONCE = 4  # suppliers' pushes that one process stores at a time: orders need its connections more
 ALERT_ESCALATE_SECONDS = env.int("ALERT_ESCALATE_SECONDS", default=1800)  # open for so long and nobody is at it

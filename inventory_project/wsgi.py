@@ -4,6 +4,9 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
+from inventory.ending import ending
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "inventory_project.settings")
 
 application = get_wsgi_application()
+ending.watch()

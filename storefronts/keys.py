@@ -6,6 +6,7 @@ in processes other than the one that revoked it.
 
 import hashlib
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from time import monotonic
@@ -68,6 +69,12 @@ def principal_of(key: str) -> Principal | None:
     _verified[digest] = _Verified(principal, monotonic() + _seconds_to_remember(api_key))
     _note_use(api_key)
     return principal
+
+
+def living(prefixes: Collection[str], scope: str) -> set[str]:
+    """Those of these keys that are still good for the scope, as the database has it now."""
+    good = ApiKey.objects.filter(prefix__in=prefixes, revoked=False, storefront__active=True, scopes__contains=[scope])
+    return set(good.exclude(expiry_date__lte=Now()).values_list("prefix", flat=True))
 
 
 def forget_keys(**_signal: Any) -> None:
