@@ -35,10 +35,10 @@ STOCK = 5_000  # more than is ordered, and little enough to be believed
 
 
 @contextmanager
-def worker(folder: Path) -> Iterator[None]:
+def worker(folder: Path, *options: str) -> Iterator[None]:
     """A Celery worker for the block."""
     command = [sys.executable, "-m", "celery", "-A", "inventory_project", "worker", "--pool", "threads"]
-    queues = ["--queues", "celery,effects", "--concurrency", "4", "--loglevel", "WARNING"]
+    queues = ["--queues", "celery,effects", "--concurrency", "4", "--loglevel", "WARNING", *options]
     environment = {**os.environ, "SUPPLIER_PRIVATE_NETWORKS": "true", "LOG_LEVEL": "WARNING"}
     with (folder / "worker.log").open("ab") as log:
         process = spawn([*command, *queues], env=environment, stdout=log, stderr=log)
@@ -72,13 +72,13 @@ def coalescing(run: Run) -> Iterator[Figure]:
     with running_chaos_supplier(items=items) as chaos:
         supplier = connect(chaos)
         catalogue.finish(catalogue.start(supplier.pk))
-        asked_before = chaos.chaos()["requests"]["list"]
+        asked_before = chaos.chaos()["requests"]["fetch"]
         with worker(run.folder), run.web() as web:
             began = time.monotonic()
             _order(run, web, codes, number)
             wait_for(partial(_swept, supplier), 120, "every level that was sold from is read")
             seconds = time.monotonic() - began
-        asked = chaos.chaos()["requests"]["list"] - asked_before
+        asked = chaos.chaos()["requests"]["fetch"] - asked_before
     reads = Snapshot.objects.filter(supplier=supplier, kind="incremental").aggregate(rows=Sum("total"))["rows"]
     windows = math.ceil(seconds / settings.SYNC_COALESCE_SECONDS)
     yield Figure(
