@@ -16,6 +16,7 @@ from orders.combiner import NotDrainedError, OutcomeUnknownError, QueueFullError
 from orders.intents import Intent, KeyReused, NotOrderable, Outcome, Placed, Refused, WrongReservation
 from orders.models import Order, Reservation
 from orders.placement import KeyContendedError
+from storefronts import sku_throttling
 from storefronts.bodies import idempotency_key
 from storefronts.endpoints import Endpoint, json_response, principal
 from storefronts.models import Scope
@@ -71,15 +72,16 @@ def origin(request: Request) -> Origin:
 
 
 def intent(request: Request, key: str, body: OrderBody | ReservationBody) -> Intent:
-    """What orders and holds have in common."""
-    asked = origin(request)
+    """What orders and holds have in common.  Raises: Problem 429."""
+    asked, lines = origin(request), bodies.merged_lines(body.lines)
+    sku_throttling.count(principal(request), [code for code, _ in lines])
     return Intent(
         storefront_id=principal(request).storefront_id,
         actor=asked.actor,
         key=key,
         fingerprint=bodies.fingerprint(body),
         reference="",
-        lines=bodies.merged_lines(body.lines),
+        lines=lines,
         request_id=asked.request_id,
     )
 

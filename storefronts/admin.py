@@ -18,7 +18,7 @@ admin.site.unregister(UnusedApiKey)
 
 @admin.register(Storefront)
 class StorefrontAdmin(ModelAdmin):
-    list_display = ("name", "slug", "active", "created_at")
+    list_display = ("name", "slug", "active", "orders_per_sku", "created_at")
     list_filter = ("active",)
     search_fields = ("name", "slug")
     prepopulated_fields = {"slug": ("name",)}

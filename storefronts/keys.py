@@ -30,12 +30,16 @@ logger = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who asks: a storefront, by one of its keys.  Stands where Django expects a user."""
+    """Who asks: a storefront, by one of its keys.  Stands where Django expects a user.
+
+    orders_per_sku: that it may ask for in a minute, None: any number.
+    """
 
     storefront_id: int
     slug: str
     key_prefix: str
     scopes: frozenset[str]
+    orders_per_sku: int | None = None
 
     is_authenticated = True
 
@@ -65,6 +69,7 @@ def principal_of(key: str) -> Principal | None:
         slug=api_key.storefront.slug,
         key_prefix=api_key.prefix,
         scopes=frozenset(api_key.scopes),
+        orders_per_sku=api_key.storefront.orders_per_sku,
     )
     _verified[digest] = _Verified(principal, monotonic() + _seconds_to_remember(api_key))
     _note_use(api_key)

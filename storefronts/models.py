@@ -4,7 +4,9 @@ from functools import partial
 from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MinValueValidator
 from django.db import models, transaction
+from django.db.models import Q
 from rest_framework_api_key.models import AbstractAPIKey
 
 from storefronts.signals import access_changed
@@ -24,10 +26,17 @@ class Storefront(models.Model):
     slug = models.SlugField(unique=True)
     name = models.CharField(max_length=200)
     active = models.BooleanField(default=True)
+    orders_per_sku = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="Orders and holds of one SKU that it may ask for in a minute; more have to wait. Empty: any number.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         ordering = ["slug"]
+        constraints = [models.CheckConstraint(condition=Q(orders_per_sku__gte=1), name="storefront_orders_per_sku")]
 
     def __str__(self) -> str:
         return self.name

@@ -71,7 +71,7 @@ def portable(schema: Any) -> Any:
 EVERYWHERE: dict[int, str] = {
     HTTPStatus.UNAUTHORIZED: "No key, or none that is valid.",
     HTTPStatus.FORBIDDEN: "The key lacks the scope.",
-    HTTPStatus.TOO_MANY_REQUESTS: "More requests than this storefront may make; see Retry-After.",
+    HTTPStatus.TOO_MANY_REQUESTS: "`throttled`: more requests, or orders of one SKU, than allowed; see Retry-After.",
     HTTPStatus.SERVICE_UNAVAILABLE: "`busy`: nothing was decided; see Retry-After.",
 }
 

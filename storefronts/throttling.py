@@ -53,6 +53,16 @@ def own_counter() -> FixedWindowRateLimiter:
     return FixedWindowRateLimiter(MemoryStorage())
 
 
+def hit(limit: RateLimitItem, *names: str) -> tuple[FixedWindowRateLimiter, bool]:
+    """Count one; the counter that did, in Redis or while that is away in this process, and whether it is allowed."""
+    if time.monotonic() >= StorefrontThrottle.redis_paused_until:
+        try:
+            return shared_counter(), shared_counter().hit(limit, *names)
+        except RedisError as error:
+            StorefrontThrottle.pause(error)
+    return own_counter(), own_counter().hit(limit, *names)
+
+
 @dataclass(slots=True)
 class Lease:
     """Requests already counted in Redis that this process may still serve.  size: how many were taken at once."""
@@ -115,9 +125,14 @@ class StorefrontThrottle(BaseThrottle):
             try:
                 return self._take(storefront)
             except RedisError as error:
-                StorefrontThrottle.redis_paused_until = time.monotonic() + PAUSE_SECONDS
-                logger.warning("throttle counts in memory", error=str(error))
+                self.pause(error)
         return self._hit(own_counter(), storefront)
+
+    @staticmethod
+    def pause(error: RedisError) -> None:
+        """Leave Redis alone for a while."""
+        StorefrontThrottle.redis_paused_until = time.monotonic() + PAUSE_SECONDS
+        logger.warning("throttle counts in memory", error=str(error))
 
     def wait(self) -> float | None:
         """Seconds until the window ends."""
