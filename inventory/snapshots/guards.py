@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 
 from suppliers.readings import Json, Page, StockRow
@@ -113,12 +114,12 @@ def _same_keys(rows: Sequence[StockRow], others: Sequence[StockRow]) -> bool:
 def _check_rows(rows: Sequence[StockRow], number: int) -> None:
     for name, limit in _LIMITS.items():
         # A column at once: of a million rows hardly one is refused.
-        texts = [getattr(row, name) for row in rows]
+        texts = list(map(attrgetter(name), rows))
         if max(map(len, texts), default=0) <= limit and "\x00" not in "".join(texts):
             continue
         bad = next(row for row, text in zip(rows, texts, strict=True) if len(text) > limit or "\x00" in text)
         raise Refused(f"a row of page {number} has an unusable {name}", rows=_shown([bad]), limit=limit)
-    if not all(row.uid for row in rows):
+    if not all(map(attrgetter("uid"), rows)):
         nameless = next(row for row in rows if not row.uid)
         raise Refused(f"a row of page {number} has no identity of its own", rows=_shown([nameless]))
 

@@ -2,9 +2,10 @@
 
 import functools
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -59,10 +60,6 @@ class Different(msgspec.Struct, frozen=True, gc=False):
 
 
 _UNCOUNTED = -(2**31)  # stands for "not counted" where rows are joined by number; no reported one is as low
-_COPY = (
-    "COPY inventory_staging (snapshot_id, uid, location, code, available, lot, min_order, components, flags, read_at)"
-    " FROM STDIN"
-)
 _NULL = "\\N"
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 _SPECIAL = re.compile(r"[\\\t\n\r]")
@@ -215,32 +212,43 @@ def store(snapshot_id: int, rows: Sequence[StockRow], read_at: datetime) -> int:
 
     Raises: Refused, if a row of it is there already.
     """
+    columns, uncounted = _columns(rows)
+    wanted = f"COPY inventory_staging ({', '.join(columns)}, read_at, snapshot_id) FROM STDIN"
+    # Column by column, in COPY's own format: tuples row by row would keep the garbage collector busy.
+    lines = map("\t".join, zip(*columns.values(), strict=True))
+    end = f"\t{read_at.isoformat()}\t{snapshot_id}\n"
     try:
-        with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
-            columns, uncounted = _columns(rows)
-            # Column by column, in COPY's own format: tuples row by row would keep the garbage collector busy.
-            copy.write("".join(map(f"{snapshot_id}\t%s\t{read_at.isoformat()}\n".__mod__, map("\t".join, columns))))
+        with connection.cursor() as cursor, cursor.copy(wanted) as copy:
+            copy.write(end.join([*lines, ""]))
             return uncounted
     except UniqueViolation as error:  # a COPY's own errors pass Django by
         raise guards.Refused("a row came twice", detail=(error.diag.message_detail or "")[:300]) from error
 
 
-def _columns(rows: Sequence[StockRow]) -> tuple[Iterable[tuple[str, ...]], int]:
-    """The rows' own columns of the staging table, and how many rows are not counted."""
-    numbers, flags = [row.available for row in rows], [row.flags for row in rows]
+def _columns(rows: Sequence[StockRow]) -> tuple[dict[str, list[str]], int]:
+    """The rows' own columns of the staging table, and how many rows are not counted.
+
+    Without those that all rows leave at the table's defaults, which are most: the server need not read them.
+    """
+    numbers, flags = list(map(attrgetter("available"), rows)), list(map(attrgetter("flags"), rows))
     if max(map(abs, filter(None, numbers)), default=0) > guards.LARGEST:
         numbers, flags = map(list, zip(*map(guards.whole_units, rows), strict=True))
-    columns = (
-        _escaped([row.uid for row in rows]),
-        _escaped([row.location for row in rows]),
-        _escaped([row.sku for row in rows]),
-        [_NULL if number is None else str(number) for number in numbers],
-        [str(row.lot) for row in rows],
-        [str(row.min_order) for row in rows],
-        _escaped([_json(row.components) for row in rows]),
-        _escaped([_json(marks) for marks in flags]),
-    )
-    return zip(*columns, strict=True), numbers.count(None)
+    columns = {
+        "uid": _escaped(list(map(attrgetter("uid"), rows))),
+        "location": _escaped(list(map(attrgetter("location"), rows))),
+        "code": _escaped(list(map(attrgetter("sku"), rows))),
+        "available": [_NULL if number is None else str(number) for number in numbers],
+    }
+    for name in ("lot", "min_order"):
+        values = list(map(attrgetter(name), rows))
+        if set(values) != {1}:
+            columns[name] = list(map(str, values))
+    components = list(map(attrgetter("components"), rows))
+    if any(components):
+        columns["components"] = _escaped(list(map(_json, components)))
+    if any(flags):
+        columns["flags"] = _escaped(list(map(_json, flags)))
+    return columns, numbers.count(None)
 
 
 def _escaped(texts: list[str]) -> list[str]:

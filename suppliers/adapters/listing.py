@@ -132,7 +132,7 @@ class StockListing:
     def rows(self, items: Iterable[Any], answer: Answer) -> list[StockRow]:
         """Raises: Malformed if a single item does not fit; then no row of the page may be used."""
         try:
-            return [self._mapping.row(item) for item in self._leaves(items)]
+            return self._mapping.rows(list(self._leaves(items)))
         except Malformed as error:
             raise Malformed(str(error), answer.evidence) from None
 

@@ -2,13 +2,14 @@
 
 import math
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import repeat
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from suppliers.adapters.expressions import MISSING, Getter, compile_path, holds
+from suppliers.adapters.expressions import MISSING, Getter, compile_column, compile_path, holds
 from suppliers.adapters.quantities import MOST, NO_COMPONENTS, NO_FLAGS, Quantity, exact, whole_units
 from suppliers.errors import Malformed
 from suppliers.readings import StockRow
@@ -18,6 +19,7 @@ LOCATION_LENGTH = 100
 MILLISECONDS = 1000
 MOMENT_LENGTH = 64
 PLAIN_FIELDS = {"uid", "sku", "location", "available"}
+BLOCK = 100  # rows mapped at once: one that needs a second look costs its block the short way
 
 
 def always(value: Any) -> Getter:
@@ -25,7 +27,7 @@ def always(value: Any) -> Getter:
 
 
 class RowMapping:
-    """Compiled once per configuration, called once per row."""
+    """Compiled once per configuration, called for each row or page."""
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         self.uid = compile_path(config["uid"])
@@ -39,6 +41,15 @@ class RowMapping:
         self.min_order = _count_getter(config.get("min_order"))
         self.updated_at = Moment(config["updated_at"]) if "updated_at" in config else None
         self._number = None if config.keys() - PLAIN_FIELDS else self.quantity.single
+        self._columns = PlainColumns(config) if self._number and "sku" in config else None
+
+    def rows(self, items: Sequence[Any]) -> list[StockRow]:
+        """Raises: as `row`."""
+        found: list[StockRow] = []
+        for start in range(0, len(items), BLOCK):
+            block = items[start : start + BLOCK]
+            found += (self._columns and self._columns.rows(block)) or [self.row(item) for item in block]
+        return found
 
     def row(self, item: Any) -> StockRow:
         """Raises: Malformed if the item does not fit the map; then nothing of its page may be used."""
@@ -101,6 +112,38 @@ class RowMapping:
         if self.inactive_when is not None and holds(self.inactive_when(item)):
             return 0, components, flags | {"inactive"}
         return units, components, flags
+
+
+class PlainColumns:
+    """Many items at once, column by column, in a third of the time; for those of which none needs a second look."""
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self._uids, self._skus = compile_column(config["uid"]), compile_column(config["sku"])
+        self._locations = compile_column(config["location"]) if "location" in config else None
+        self._numbers = compile_column(config["available"])
+
+    def rows(self, items: Sequence[Any]) -> list[StockRow] | None:
+        """What `RowMapping.row` makes of each; None if one of them needs a second look."""
+        uids, skus, numbers = self._uids(items), self._skus(items), self._numbers(items)
+        locations = [""] if self._locations is None else self._locations(items)
+        if set(map(type, uids)) == {int}:
+            uids = list(map(str, uids))
+        if (
+            {*map(type, uids), *map(type, skus), *map(type, locations)} == {str}
+            and set(map(type, numbers)) == {int}
+            and 0 <= min(numbers) <= max(numbers) <= MOST
+            and all(uids)
+            and all(skus)
+            and max(map(len, uids)) <= UID_LENGTH
+            and max(map(len, skus)) <= UID_LENGTH
+            and max(map(len, locations)) <= LOCATION_LENGTH
+            and "".join([*uids, *skus, *locations]).isprintable()
+            and (codes := "".join(skus)).isascii()
+            and " " not in codes
+        ):
+            places = repeat("") if self._locations is None else locations
+            return list(map(StockRow, uids, skus, skus, places, numbers, repeat(NO_COMPONENTS)))
+        return None
 
 
 class Moment:

@@ -145,3 +145,62 @@ def test_moments(value: Any, settings: dict[str, str]):
 def test_a_senseless_moment_is_flagged_and_the_quantity_stands(value: Any):
     result = row({"stock": 1, "at": value}, updated_at="at")
     assert (result.available, result.upstream_updated_at, set(result.flags)) == (1, None, {"bad_time"})
+
+
+# --- a page at once ---------------------------------------------------------------------------------
+
+PLAIN = {"id": 7, "sku": "A-1", "place": "north", "stock": 3}
+ODD = [
+    {"id": "x"},
+    {"id": "with blank"},
+    {"sku": "A 1"},
+    {"sku": "Ä"},
+    {"sku": ""},
+    {"sku": 5},
+    {"sku": None},
+    {"sku": "L" * 201},
+    {"place": None},
+    {"place": ""},
+    {"stock": None},
+    {"stock": -1},
+    {"stock": 2.5},
+    {"stock": "4"},
+    {"stock": 0},
+    {"more": 1},
+]
+REFUSED = [
+    {"id": True},
+    {"id": ""},
+    {"id": "a\x00"},
+    {"id": "L" * 201},
+    {"place": 1.5},
+    {"place": "L" * 101},
+    {"stock": 2**31},
+]
+
+
+@pytest.mark.parametrize("odd", ODD)
+@pytest.mark.parametrize("place", [0, 150])
+def test_a_page_is_what_its_rows_are(odd: dict[str, Any], place: int):
+    mapping = RowMapping({"uid": "id", "sku": "sku", "available": "stock", "location": "place"})
+    items = [PLAIN | {"id": number} for number in range(250)]
+    items[place] |= odd
+    assert mapping.rows(items) == [mapping.row(item) for item in items]
+
+
+@pytest.mark.parametrize("bad", [*REFUSED, *({"without": name} for name in PLAIN)])
+def test_a_page_is_refused_for_one_row(bad: dict[str, Any]):
+    mapping = RowMapping({"uid": "id", "sku": "sku", "available": "stock", "location": "place"})
+    item = {name: value for name, value in (PLAIN | bad).items() if name != bad.get("without")}
+    with pytest.raises(Malformed):
+        mapping.rows([PLAIN, item])
+
+
+@pytest.mark.parametrize("item", ["text", 3, None, ["id"]])
+def test_a_page_of_no_objects_is_refused(item: Any):
+    with pytest.raises(Malformed):
+        RowMapping({"uid": "id", "sku": "sku", "available": "stock"}).rows([item])
+
+
+def test_an_empty_page_has_no_rows():
+    assert RowMapping({"uid": "id", "sku": "sku", "available": "stock"}).rows([]) == []

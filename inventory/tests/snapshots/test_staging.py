@@ -42,6 +42,15 @@ def test_what_is_not_counted_is_null_and_told():
     assert [one[3] for one in staged()] == [None, None, -3]
 
 
+def test_what_only_some_rows_have_is_the_others_default():
+    rows = [StockRow("a", "A", "A", "", 1), StockRow("b", "B", "B", "", 2, {"x": Decimal(1)}, lot=6, min_order=12)]
+    with transaction.atomic():
+        staging.store(1, rows, READ_AT)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT lot, min_order, components, flags FROM inventory_staging ORDER BY uid")
+        assert cursor.fetchall() == [(1, 1, "{}", "[]"), (6, 12, '{"x": "1"}', "[]")]
+
+
 def test_an_empty_page_is_a_page():
     with transaction.atomic():
         assert staging.store(1, [], READ_AT) == 0
