@@ -12,8 +12,9 @@ from suppliers.adapters.kinds import Kind
 from suppliers.adapters.limits import Limits
 from suppliers.adapters.listing import Listing, NextDeadline, StockListing
 from suppliers.adapters.mapping import RowMapping
+from suppliers.adapters.observed import Observed
 from suppliers.adapters.ordering import Cancelling, Ordering, Readback
-from suppliers.adapters.probing import PROBE_SECONDS, Observed, Subject, examine
+from suppliers.adapters.probing import PROBE_SECONDS, Subject, examine
 from suppliers.adapters.validation import faults_of, secrets_of
 from suppliers.errors import NotConfigured
 from suppliers.readings import (

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from suppliers.adapters.probing import advice_for
+from suppliers.adapters.findings import advice_for
 from suppliers.errors import SupplierError
 from suppliers.readings import Finding, Grade, ProbeReport
 from suppliers.tests.conftest import LIST, MakeGateway
