@@ -41,14 +41,17 @@ class Availability:
         return self.stale_at is None or now >= self.stale_at
 
 
-def of(position: Position) -> Availability:
-    """The answer for one position, as of its own instant."""
+def of(position: Position, destination: str = "") -> Availability:
+    """The answer for one position, as of its own instant.
+
+    destination: a country; only levels that may ship there count.  Where none may, the others tell how old that is.
+    """
     believed = [
         level
-        for level in position.levels
+        for level in position.reaching(destination) or position.levels
         if level.selling and trust.is_believed(level.reported, level.read_at, level.policy, now=position.now)
     ]
-    available = position.available()
+    available = position.available(destination)
     read = [(level.read_at, level.policy) for level in believed if level.read_at is not None]
     ends = [trust.changes_at(read_at, policy, now=position.now) for read_at, policy in read]
     ends += [level.caution.changes_at for level in believed]
@@ -94,9 +97,14 @@ def read(codes: Sequence[str], *, allow_cached: bool = True, min_version: int = 
     return answers
 
 
-def read_page(after: str, limit: int) -> list[Availability]:
-    """The next `limit` active SKUs in ascending order of code, after the code `after`."""
-    return [of(position) for position in positions.load_page(after, limit)]
+def read_for(destination: str, codes: Sequence[str]) -> dict[str, Availability]:
+    """Answers by code for what is to be sent to this country, as `read` gives them; always from PostgreSQL."""
+    return {code: of(position, destination) for code, position in positions.load(codes).items()}
+
+
+def read_page(after: str, limit: int, destination: str = "") -> list[Availability]:
+    """The next `limit` active SKUs in ascending order of code, after the code `after`.  destination: as for `of`."""
+    return [of(position, destination) for position in positions.load_page(after, limit)]
 
 
 def tombstone(codes: Iterable[str]) -> str:

@@ -13,6 +13,7 @@ MAX_PAGE = 1_000
 DEFAULT_PAGE = 100
 
 _SKU = re.compile(SKU_PATTERN)
+_COUNTRY = re.compile(r"[A-Z]{2}")
 _NUMBER = re.compile(r"[0-9]{1,18}")  # within 64 bits; int() alone would take "１", "1_0" and " 1"
 _CURSOR = signing.Signer(salt="inventory.parameters.cursor")
 
@@ -35,6 +36,16 @@ def sku_codes(request: Request) -> list[str]:
 def min_version(request: Request) -> int:
     """The oldest version that the caller accepts; 0 if it does not say."""
     return _number(request, "min_version", default=0)
+
+
+def destination(request: Request) -> str:
+    """The country to send to; "" if the caller does not say."""
+    given = request.query_params.get("destination")
+    if given is None:
+        return ""
+    if not _COUNTRY.fullmatch(given):
+        raise invalid("destination", "`destination` is a country of two letters (ISO 3166-1), like DE.")
+    return given
 
 
 def limit(request: Request) -> int:

@@ -21,6 +21,11 @@ from storefronts.schema import problems
 SKU_SCHEMA = {"type": "string", "pattern": rf"^{SKU_PATTERN}$"}
 SKUS_SCHEMA = {"type": "array", "items": SKU_SCHEMA, "maxItems": MAX_SKUS}
 LIMIT_SCHEMA = {"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": DEFAULT_PAGE}
+DESTINATION = OpenApiParameter(
+    "destination",
+    {"type": "string", "pattern": "^[A-Z]{2}$"},
+    description="ISO 3166-1 alpha-2. Only what may be sent there counts; asked of the database, so some slower.",
+)
 STATUSES = ["in_stock", "low_stock", "out_of_stock", "unknown"]
 
 
@@ -91,17 +96,22 @@ class StockOfSku(Endpoint):
                 {"type": "integer", "minimum": 0},
                 description="To read your own write: at least this version.",
             ),
+            DESTINATION,
             OpenApiParameter("If-None-Match", str, OpenApiParameter.HEADER, description="An earlier ETag."),
         ],
         responses={
             200: OpenApiResponse(StockAnswer, "With a weak ETag."),
             304: OpenApiResponse(description="As under the ETag given."),
-            **problems({400: "`invalid_sku` or `invalid_min_version`.", 404: "`unknown_sku`."}),
+            **problems({400: "`invalid_sku`, `invalid_min_version` or `invalid_destination`.", 404: "`unknown_sku`."}),
         },
     )
     def get(self, request: Request, sku: str) -> HttpResponse:
         code = parameters.sku_code(sku)
-        found = availability.read([code], min_version=parameters.min_version(request)).get(code)
+        version, destination = parameters.min_version(request), parameters.destination(request)
+        if destination:
+            found = availability.read_for(destination, [code]).get(code)
+        else:
+            found = availability.read([code], min_version=version).get(code)
         if found is None:
             raise Problem(404, "unknown_sku", f"There is no SKU {code}.", sku=code)
         now = datetime.now(UTC)
@@ -121,33 +131,36 @@ class Stock(Endpoint):
         tags=["stock"],
         parameters=[
             OpenApiParameter("sku", SKUS_SCHEMA, description="Up to 200; without it, every active SKU."),
+            DESTINATION,
             OpenApiParameter("limit", LIMIT_SCHEMA, description="SKUs on a page."),
             OpenApiParameter("cursor", str, description="From a `next` URL."),
         ],
         responses={
             200: PolymorphicProxySerializer("Stock", [StockAnswers, StockPage], None),  # type: ignore[list-item]
-            **problems({400: "`invalid_sku`, `invalid_limit` or `invalid_cursor`."}),
+            **problems({400: "`invalid_sku`, `invalid_limit`, `invalid_cursor` or `invalid_destination`."}),
         },
     )
     def get(self, request: Request) -> HttpResponse:
         codes = parameters.sku_codes(request)
-        return json_response(_answers(codes) if codes else _page(request))
+        destination = parameters.destination(request)
+        return json_response(_answers(codes, destination) if codes else _page(request, destination))
 
 
-def _answers(codes: list[str]) -> StockAnswers:
-    found = availability.read(codes)
+def _answers(codes: list[str], destination: str) -> StockAnswers:
+    found = availability.read_for(destination, codes) if destination else availability.read(codes)
     now = datetime.now(UTC)
     return StockAnswers([answer_of(found[code], now) if code in found else UnknownSku(code) for code in codes])
 
 
-def _page(request: Request) -> StockPage:
+def _page(request: Request, destination: str) -> StockPage:
     limit = parameters.limit(request)
     # One more than asked tells whether there is a next page.
-    found = availability.read_page(parameters.cursor(request), limit + 1)
+    found = availability.read_page(parameters.cursor(request), limit + 1, destination)
     now = datetime.now(UTC)
     following = None
     if len(found) > limit:
-        query = urlencode({"limit": limit, "cursor": parameters.cursor_after(found[limit - 1].sku)})
+        wanted = {"destination": destination} if destination else {}
+        query = urlencode({"limit": limit, **wanted, "cursor": parameters.cursor_after(found[limit - 1].sku)})
         following = request.build_absolute_uri(f"{request.path}?{query}")
     return StockPage([answer_of(each, now) for each in found[:limit]], following)
 

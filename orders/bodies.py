@@ -39,8 +39,11 @@ class OrderBody(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ReservationBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """An order that takes the hold over without a destination of its own goes where the hold does."""
+
     lines: Lines
     ttl_seconds: Annotated[int, Meta(ge=1, le=3_600)]
+    destination: CountryCode | None = None
 
 
 _ORDER = msgspec.json.Decoder(OrderBody)
@@ -78,4 +81,7 @@ def merged_lines(lines: tuple[Line, ...]) -> tuple[tuple[str, int], ...]:
 def fingerprint(body: OrderBody | ReservationBody) -> bytes:
     """SHA-256, equal for bodies that ask for the same: order and splitting of lines and blanks do not count."""
     meant = {**msgspec.structs.asdict(body), "lines": merged_lines(body.lines)}
+    if isinstance(body, ReservationBody) and body.destination is None:
+        # As it was before holds had one: the same key gets the same answer over the upgrade.
+        del meant["destination"]
     return hashlib.sha256(msgspec.json.encode(meant, order="sorted")).digest()

@@ -5,7 +5,7 @@ within what is sellable now, and an order that is refused leaves it as it was.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from django.db.models.functions import Now
@@ -27,11 +27,18 @@ class Hold:
     units: Sequence[tuple[Level, int]]
 
 
-def fits(intent: Intent) -> bool:
-    """Whether the storefront has this hold and the order has its lines."""
-    mine = Reservation.objects.filter(storefront_id=intent.storefront_id)
-    lines = mine.filter(pk=str(intent.reservation)).values_list("lines")
-    return any(held == dict(intent.lines) for (held,) in lines)
+def fitted(intent: Intent) -> Intent | None:
+    """The order, with the destination of the hold that it names if it says none itself, be the hold still live or not.
+
+    None: the storefront has no such hold, or not with these lines.
+    """
+    if intent.reservation is None:
+        return intent
+    mine = Reservation.objects.filter(storefront_id=intent.storefront_id, pk=str(intent.reservation))
+    held = mine.values_list("lines", "destination").first()
+    if held is None or held[0] != dict(intent.lines):
+        return None
+    return replace(intent, destination=intent.destination or held[1])
 
 
 def open_for(intent: Intent, current: Mapping[str, Position], consumed: Sequence[Hold]) -> Hold | None:

@@ -84,6 +84,7 @@ class Reservation(models.Model):
     fingerprint = models.BinaryField(max_length=32)
     answer = models.BinaryField()
     lines = models.JSONField(help_text="SKU → whole units.")
+    destination = models.CharField(max_length=2, blank=True, db_default="", default="")
     expires_at = models.DateTimeField()
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 

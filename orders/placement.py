@@ -169,9 +169,11 @@ def _place_in_transaction(intents: Sequence[Intent], codes: Sequence[str]) -> _B
         if intent.identity in first:
             repeats[at] = first[intent.identity]
             continue
-        if intent.reservation and not holds.fits(intent):
+        fitted = holds.fitted(intent)
+        if fitted is None:
             batch.outcomes[at] = WrongReservation()
             continue
+        intent = fitted
         hold = holds.open_for(intent, current, [draft.hold for draft in drafts.values() if draft.hold])
         decision = sourcing.decide(current, intent.lines, intent.destination)
         holds.close(hold, refused=not decision.takes)

@@ -156,8 +156,8 @@ def _insert_reservations(paired: Sequence[tuple[Draft, bytes]]) -> None:
     with connection.cursor() as cursor:
         cursor.executemany(
             "INSERT INTO orders_reservation"
-            " (id, storefront_id, status, idempotency_key, fingerprint, answer, lines, expires_at)"
-            " VALUES (%s, %s, 'held', %s, %s, %s, %s::jsonb, %s)",
+            " (id, storefront_id, status, idempotency_key, fingerprint, answer, lines, destination, expires_at)"
+            " VALUES (%s, %s, 'held', %s, %s, %s, %s::jsonb, %s, %s)",
             [
                 (
                     UUID(draft.name),
@@ -166,6 +166,7 @@ def _insert_reservations(paired: Sequence[tuple[Draft, bytes]]) -> None:
                     draft.intent.fingerprint,
                     content,
                     msgspec.json.encode(dict(draft.intent.lines)).decode(),
+                    draft.intent.destination,
                     draft.expires_at,
                 )
                 for draft, content in paired

@@ -82,6 +82,7 @@ def intent(request: Request, key: str, body: OrderBody | ReservationBody) -> Int
         fingerprint=bodies.fingerprint(body),
         reference="",
         lines=lines,
+        destination=body.destination or "",
         request_id=asked.request_id,
     )
 
@@ -96,7 +97,6 @@ class OrdersView(Endpoint):
         order = replace(
             intent(request, key, body),
             reference=body.reference,
-            destination=body.destination or "",
             reservation=UUID(body.reservation) if body.reservation else None,
         )
         return answer(place(order))

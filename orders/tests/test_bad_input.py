@@ -151,6 +151,12 @@ def test_body(api_client, body, status, code):
     refused(lambda: post(api_client, body), status, code)
 
 
+@pytest.mark.parametrize("destination", ['""', '"de"', '"DEU"', '"D1"', '"DE "', "1", "true", "[]", '["DE"]'])
+def test_destination_of_a_hold(api_client, destination):
+    body = GOOD_HOLD.replace(b'"lines"', b'"destination":' + destination.encode() + b',"lines"')
+    refused(lambda: post(api_client, body, RESERVATIONS), 400, "invalid_destination")
+
+
 @pytest.mark.parametrize("content_type", ["", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data"])
 def test_content_type(api_client, content_type):
     refused(lambda: post(api_client, GOOD, content_type=content_type), 415, "unsupported_media_type")

@@ -1,5 +1,6 @@
 """What an order or hold may say, and what makes two of them the same."""
 
+from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -238,6 +239,10 @@ def test_a_hold_and_an_order_differ():
     hold = bodies.read_reservation(request_with(body))
     longer = bodies.read_reservation(request_with(body.replace(b"60", b"61")))
     assert len({bodies.fingerprint(hold), bodies.fingerprint(longer), fingerprint(lines=[ONE])}) == 3
+    there = msgspec.structs.replace(hold, destination="DE")
+    assert bodies.fingerprint(there) != bodies.fingerprint(hold)
+    # As before holds had a destination: keys of that time stand for the same.
+    assert bodies.fingerprint(hold) == sha256(b'{"lines":[["A",1]],"ttl_seconds":60}').digest()
 
 
 JSON = st.recursive(
