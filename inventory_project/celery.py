@@ -7,13 +7,14 @@ import os
 
 from celery import Celery
 
-from inventory_project import pulse
+from inventory_project import figures, pulse
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "inventory_project.settings")
 
 app = Celery("holdfast")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+figures.install()
 pulse.install()
 
 app.conf.beat_schedule = {

@@ -9,10 +9,14 @@ from typing import Any
 
 from celery.signals import after_task_publish, beat_init, heartbeat_sent
 from django.conf import settings
+from prometheus_client import Gauge
+
+PULSE = Gauge("holdfast_pulse_seconds", "Unix time of the last sign of life.", multiprocess_mode="max")
 
 
 def touch(**_signal: Any) -> None:
-    """Renew the sign, where there is a place for it."""
+    """Renew the sign: as a figure, and as a file where there is a place for it."""
+    PULSE.set_to_current_time()
     if settings.PULSE_FILE:
         Path(settings.PULSE_FILE).touch()
 

@@ -143,6 +143,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 0.5, "socket_timeou
 # A worker whose connection went dead in silence connects anew within twice this; the default is 25.
 CELERY_BROKER_TRANSPORT_OPTIONS["health_check_interval"] = 4
 PULSE_FILE = env.str("PULSE_FILE", default="")  # touched by workers and beat while they work
+METRICS_PORT = env.int("METRICS_PORT", default=0)  # where workers and beat serve their figures; 0: nowhere
+METRICS_HOST = env.str("METRICS_HOST", default="127.0.0.1")
 
 # --- API ------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
