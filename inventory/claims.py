@@ -3,6 +3,7 @@
 Every step is a short transaction of its own that locks the levels first, so that a cancel cannot slip between.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -351,7 +352,10 @@ def _unfilled(claimed: Claim, verdict: _Verdict, result: ConfirmResult) -> list[
     """Levels of which upstream does not deliver all that it was asked for."""
     if result.outcome not in (Outcome.PARTIAL, Outcome.LOST):
         return sorted({part.level_id for part in claimed.parts if part.id in {*verdict.refused, *verdict.lost}})
-    return sorted({part.level_id for part in claimed.parts if result.accepted.get(part.ref.uid, 0) < part.quantity})
+    asked: Counter[tuple[int, str]] = Counter()  # several SKUs may be sold from one level
+    for part in claimed.parts:
+        asked[part.level_id, part.ref.uid] += part.quantity
+    return sorted({level_id for (level_id, uid), units in asked.items() if result.accepted.get(uid, 0) < units})
 
 
 def _refusal(claimed: Claim, level_id: int, result: ConfirmResult) -> Finding:

@@ -39,6 +39,10 @@ HARD_JUMPS = """(
     SELECT count(*) FROM inventory_discrepancy jump
     WHERE jump.kind = 'quarantine' AND jump.state = 'open' AND jump.supplier_id = supplier.id
       AND (jump.evidence->>'hard')::boolean)"""
+# Whether so many of a supplier's numbers jumped at once that it may be inflating all of them.
+INFLATES = """EXISTS (
+    SELECT 1 FROM inventory_discrepancy inflation
+    WHERE inflation.kind = 'inflation' AND inflation.state = 'open' AND inflation.supplier_id = supplier.id)"""
 _RESOLVE_QUARANTINE = """
 UPDATE inventory_discrepancy discrepancy
 SET state = 'resolved', resolved_at = now(), resolution = ended.resolution

@@ -19,6 +19,7 @@ class Promise:
     """An allocation that upstream took, or may have been ordered there by hand.
 
     confirmed_at: when upstream's number took it in, None: nobody said so.  observed: units that the number lost for it.
+    sending: it is on its way, so that nothing includes it for certain.
     """
 
     id: int
@@ -27,6 +28,7 @@ class Promise:
     created_at: datetime | None = None
     observed: int = 0
     taken: bool = True
+    sending: bool = False
 
 
 @dataclass(slots=True)
@@ -70,4 +72,4 @@ def _is_old_enough(one: Promise, read_at: datetime, lag: timedelta) -> bool:
 def _rank(one: Promise) -> tuple[bool, datetime, int, Promise] | None:
     """What sorts the promises; None if it is not known since when this one may be in the number."""
     since = one.confirmed_at or one.created_at
-    return (not one.taken, since, one.id, one) if since else None
+    return (not one.taken, since, one.id, one) if since and not one.sending else None

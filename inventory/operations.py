@@ -12,7 +12,9 @@ from inventory import attempts, availability, bell, effects, marks, policy, reso
 from inventory.effects import Due
 from inventory.ledger import Origin
 from inventory.marks import Mark, Said
-from inventory.models import Alert, Allocation, Discrepancy, Effect, Sku, StockLevel
+from inventory.models import Alert, Allocation, Discrepancy, Effect, Feed, Sku, StockLevel
+
+BELIEVED_AT_ONCE = 100  # levels locked together
 
 
 @dataclass(slots=True)
@@ -100,6 +102,27 @@ def believe(level_id: int, *, reason: str, origin: Origin) -> bool:
         believed = settlement.believe([level_id], reason=reason, origin=origin)
         invalidate_on_commit(believed.codes)
     return bool(believed.changed)
+
+
+def believe_all(supplier_id: int, *, reason: str, origin: Origin) -> int:
+    """Take in every number of this supplier that waits, and its next whole snapshot as it is; how many waited."""
+    doubts = Discrepancy.objects.filter(supplier_id=supplier_id, state=Discrepancy.State.OPEN)
+    waiting = doubts.filter(kind=Discrepancy.Kind.QUARANTINE).order_by("level_id").values_list("level_id", flat=True)
+    levels = [level_id for level_id in waiting if level_id is not None]
+    with transaction.atomic():
+        Feed.objects.update_or_create(supplier_id=supplier_id, defaults={"vouched_at": Now()})
+        inflation = doubts.filter(kind=Discrepancy.Kind.INFLATION)
+        resolution = f"believed: {reason}"[:300]
+        inflation.update(
+            state=Discrepancy.State.RESOLVED, resolved_at=Now(), resolution=resolution, resolved_by=origin.actor
+        )
+    believed = 0
+    for first in range(0, len(levels), BELIEVED_AT_ONCE):
+        with transaction.atomic():
+            taken_in = settlement.believe(levels[first : first + BELIEVED_AT_ONCE], reason=reason, origin=origin)
+            invalidate_on_commit(taken_in.codes)
+        believed += len(taken_in.changed)
+    return believed
 
 
 def mark(promises: Iterable[Allocation], said: Said, *, reason: str, upstream_order: str = "") -> Marked:

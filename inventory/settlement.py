@@ -20,7 +20,7 @@ from inventory.effects import Due
 from inventory.inclusion import Promise
 from inventory.ledger import Origin
 from inventory.models import Allocation, Effect, StockMovement
-from inventory.transitions import Numbers, Standing
+from inventory.transitions import Numbers, Proof, Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +106,15 @@ WHERE level.id = after.id
 """
 
 
-def absorb(readings: Sequence[Reading], *, origin: Origin, skip_locked: bool = False) -> Absorbed:
+def absorb(
+    readings: Sequence[Reading], *, origin: Origin, skip_locked: bool = False, proof: Proof = Proof.NONE
+) -> Absorbed:
     """Store readings, and settle the orders that they include.
 
     Of several readings of one level the newest counts.
     Locks: Sku rows, then levels.  Requires an open transaction.
     """
-    return _absorb(readings, transitions.by_reading, origin, skip_locked=skip_locked)
+    return _absorb(readings, transitions.by_reading, origin, proof, skip_locked=skip_locked)
 
 
 def missing(level_ids: Sequence[int], *, read_at: datetime, origin: Origin, skip_locked: bool = False) -> Absorbed:
@@ -122,13 +124,14 @@ def missing(level_ids: Sequence[int], *, read_at: datetime, origin: Origin, skip
     Locks: Sku rows, then levels.  Requires an open transaction.
     """
     gone = [Reading(level_id, 0, read_at) for level_id in level_ids]
-    return _absorb(gone, transitions.by_absence, origin, skip_locked=skip_locked)
+    return _absorb(gone, transitions.by_absence, origin, Proof.NONE, skip_locked=skip_locked)
 
 
 def _absorb(
     readings: Sequence[Reading],
     rule: Callable[[Standing, int | None, datetime, Sequence[Promise]], transitions.Read | None],
     origin: Origin,
+    proof: Proof,
     *,
     skip_locked: bool,
 ) -> Absorbed:
@@ -138,8 +141,8 @@ def _absorb(
     promises = standings.open_upstream([level.id for level in levels if level.numbers.allocated])
     changes = _Changes(StockMovement.Cause.READING, origin)
     stale = []
-    for level in levels:
-        reading = newest[level.id]
+    for stored in levels:
+        level, reading = transitions.proven(stored, proof), newest[stored.id]
         # A clock that runs ahead must not settle orders early.
         read = rule(level, reading.reported, min(reading.read_at, now), promises.get(level.id, ()))
         if read is None:

@@ -32,7 +32,8 @@ WHERE level.id = ANY(%s::bigint[])
 ORDER BY level.id
 """
 _SUPPLIERS = f"""
-SELECT id, settlement_lag_seconds, exclusive, replicas, {discrepancies.HARD_JUMPS}
+SELECT id, settlement_lag_seconds, exclusive, replicas,
+       {discrepancies.INFLATES} OR {discrepancies.HARD_JUMPS} >= {transitions.BOAST}
 FROM suppliers_supplier supplier WHERE id IN (SELECT supplier_id FROM inventory_stocklevel WHERE id = ANY(%s::bigint[]))
 """
 # Also of events that have ended since: a reading belongs to the time that it is as new as.
@@ -42,8 +43,10 @@ FROM inventory_salesevent event JOIN inventory_stocklevel level ON {OF_EVENT}
 WHERE event.switched_on AND event.ends_at > %s AND event.starts_at <= now() AND level.id = ANY(%s::bigint[])
 """
 _OPEN_UPSTREAM = """
-SELECT level_id, id, quantity, confirmed_at, created_at, observed, state = 'confirmed' FROM inventory_allocation
-WHERE level_id = ANY(%s::bigint[]) AND (state = 'confirmed' OR state = 'committed' AND by_hand) ORDER BY id
+SELECT level_id, id, quantity, confirmed_at, created_at, observed, state = 'confirmed', state = 'sending'
+FROM inventory_allocation
+WHERE level_id = ANY(%s::bigint[]) AND (state IN ('sending', 'confirmed') OR state = 'committed' AND by_hand)
+ORDER BY id
 """
 _UNPROVEN = """
 SELECT level_id, sum(quantity) FROM inventory_allocation
@@ -57,8 +60,8 @@ def of_levels(level_ids: Iterable[int]) -> tuple[list[Standing], datetime]:
     with connection.cursor() as cursor:
         cursor.execute(_SUPPLIERS, [wanted])
         suppliers = {
-            supplier_id: (timedelta(seconds=lag), exclusive, replicas, jumps >= transitions.BOAST)
-            for supplier_id, lag, exclusive, replicas, jumps in cursor.fetchall()
+            supplier_id: (timedelta(seconds=lag), exclusive, replicas, boasting)
+            for supplier_id, lag, exclusive, replicas, boasting in cursor.fetchall()
         }
         cursor.execute(_STANDING, [wanted])
         levels = [
@@ -99,7 +102,7 @@ def _with_unproven(levels: Sequence[Standing]) -> list[Standing]:
 
 
 def open_upstream(level_ids: Sequence[int]) -> dict[int, list[Promise]]:
-    """Level id → the allocations that a reading may include, oldest first."""
+    """Level id → the allocations that a reading may include, or that are on their way; oldest first."""
     found: dict[int, list[Promise]] = {}
     if level_ids:
         with connection.cursor() as cursor:

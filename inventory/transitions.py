@@ -1,5 +1,6 @@
 """What a level becomes by a reading, a refusal, a loss or another policy.  Pure functions: no clock, no database."""
 
+import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -8,7 +9,7 @@ from inventory import caution, inclusion, trust
 from inventory.inclusion import Included, Promise
 
 COPIES_ASKED_AT = (1 / 3, 2 / 3, 1)  # of the lag after a rise: whoever asks once meets the same copy too often
-BOAST = 3  # hard jumps at one supplier: so many at once are no restocking
+BOAST = 3  # jumps at one supplier: so many at once may be no restocking
 HOLD_AT_LEAST = timedelta(seconds=60)
 HOLD_AT_MOST = timedelta(days=1)
 # A level that was not refused for this long after its last hold is trusted as if it had never been.
@@ -41,7 +42,7 @@ class Standing:
     by more than our own orders explain.
     exclusive: only we buy there.  unproven: units settled by what its number lost, and by nobody's word.
     replicas: its readings go backwards.
-    boasting: several of its supplier's numbers are hard jumps just now, so that no repeat proves anything.
+    boasting: for all that is known its supplier inflates all its numbers just now, so that no repeat proves anything.
     windows: of the sales events that a reading may fall into.
     """
 
@@ -60,6 +61,14 @@ class Standing:
     rejection_floor: int | None = None
     windows: Sequence[caution.Window] = ()
     unproven: int = 0
+
+
+class Proof(enum.Enum):
+    """What is known, beside a reading, of whether its supplier inflates all its numbers just now."""
+
+    NONE = enum.auto()  # nothing: a jump that is said again stays a jump
+    OTHERS = enum.auto()  # what else it says did not rise with it
+    PERSON = enum.auto()  # somebody who knows: nothing is a jump
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +92,7 @@ def by_reading(
     level = _within_events(level, read_at)
     included = _included(level, reported, read_at, promises)
     units = included.units
-    doubted = _doubted(level, reported, read_at, units, sum(one.quantity for one in promises if one.confirmed_at))
+    doubted = _doubted(level, reported, read_at, units, _taken(promises))
     if doubted:
         return Read(doubted)
     before = level.numbers
@@ -101,6 +110,15 @@ def by_reading(
         capped_until=before.capped_until,
     )
     return Read(numbers, [one.id for one in included.settled], included.observed)
+
+
+def proven(level: Standing, proof: Proof) -> Standing:
+    """The level as a reading with so much proof meets it."""
+    if proof is Proof.NONE:
+        return replace(level, boasting=True)
+    if proof is Proof.OTHERS:
+        return level
+    return replace(level, policy=replace(level.policy, jump_ratio=None), windows=())
 
 
 def by_absence(
@@ -157,7 +175,12 @@ def _is_outdated(level: Standing, reported: int | None, read_at: datetime) -> bo
     )
 
 
-def _doubted(level: Standing, reported: int | None, read_at: datetime, settled: int, confirmed: int) -> Numbers | None:
+def _taken(promises: Sequence[Promise]) -> int:
+    """Units that upstream's number may have gone down by for orders of ours."""
+    return sum(one.quantity for one in promises if one.confirmed_at or one.sending)
+
+
+def _doubted(level: Standing, reported: int | None, read_at: datetime, settled: int, taken: int) -> Numbers | None:
     """The level if the reading is not believed: the last trusted number stands and grows old.  None: it is believed."""
     before = level.numbers
     if reported is None or before.reported is None:
@@ -165,11 +188,11 @@ def _doubted(level: Standing, reported: int | None, read_at: datetime, settled: 
     if reported <= before.reported - settled:
         return None
     # It did rise.  It may include every order that upstream took: an inflated number must not hide behind them.
-    rise = _risen(before.reported, reported, confirmed, level.policy)
+    rise = _risen(before.reported, reported, taken, level.policy)
     # A copy that is behind says more than there is: its rise waits for the others, however small.
     if rise is trust.Rise.PLAUSIBLE and not level.replicas:
         return None
-    since = before.quarantined_at if _is_repeat(level, reported) else None
+    since = before.quarantined_at if _is_repeat(level, reported, taken) else None
     repeated = since and read_at > since and read_at >= since + level.lag
     if repeated and (rise is trust.Rise.PLAUSIBLE or (rise is trust.Rise.JUMP and not level.boasting)):
         return None
@@ -185,7 +208,9 @@ def _doubted(level: Standing, reported: int | None, read_at: datetime, settled: 
 
 def _risen(trusted: int, reported: int, taken: int, policy: trust.Policy) -> trust.Rise:
     """What upstream's number is, compared with the trusted one less the units that our orders took of it."""
-    return trust.rise(max(min(1, trusted), trusted - taken), reported, policy)
+    rise = trust.rise(max(0, trusted - taken), reported, policy)
+    # What is no more than was trusted may be too much by our own orders only: that must not need a person.
+    return trust.Rise.JUMP if rise is trust.Rise.HARD and reported <= trusted else rise
 
 
 def reads_again(level: Standing, after: Numbers) -> Sequence[float]:
@@ -211,12 +236,16 @@ def is_hard(numbers: Numbers, policy: trust.Policy) -> bool:
     return _risen(numbers.reported, waiting, numbers.allocated, policy) is trust.Rise.HARD
 
 
-def _is_repeat(level: Standing, reported: int) -> bool:
+def _is_repeat(level: Standing, reported: int, taken: int) -> bool:
     """Whether the number in quarantine makes this one plausible."""
-    waiting = level.numbers.quarantined_reported
-    if waiting is None:
+    trusted, waiting = level.numbers.reported, level.numbers.quarantined_reported
+    if trusted is None or waiting is None:
         return False
-    return level.replicas or trust.rise(waiting, reported, level.policy) is trust.Rise.PLAUSIBLE
+    if level.replicas:
+        return True
+    # A number that only a person may let pass is no witness for one that needs none.
+    hard = [_risen(trusted, number, taken, level.policy) is trust.Rise.HARD for number in (waiting, reported)]
+    return hard != [True, False] and trust.rise(waiting, reported, level.policy) is trust.Rise.PLAUSIBLE
 
 
 def _cap(level: Standing, reported: int | None, read_at: datetime, settled: int) -> int | None:

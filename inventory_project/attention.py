@@ -38,6 +38,7 @@ def tiles(suppliers: Iterable[Supplier]) -> list[Tile]:
     return [
         _at_risk(),
         _discrepancies(),
+        _inflation(),
         _quarantine(),
         _late(suppliers),
         _by_hand(),
@@ -55,6 +56,14 @@ def _at_risk() -> Tile:
 def _discrepancies() -> Tile:
     found = _open().values("pk")[:MOST]
     return _tile("Open discrepancies", found, "we and a supplier disagree", "inventory_discrepancy", OPEN)
+
+
+def _inflation() -> Tile:
+    found = _open().filter(kind=Discrepancy.Kind.INFLATION).select_related("supplier")[:MOST]
+    slugs = [one.supplier.slug for one in found]
+    note = ", ".join(slugs[:2]) + (" …" if len(slugs) > 2 else "")  # noqa: PLR2004
+    url = reverse("admin:inventory_discrepancy_changelist") + f"{OPEN}&kind__exact=inflation"
+    return Tile("Suppliers that inflate", f"{len(slugs)}", note or "no catalogue rose at once", bool(slugs), url)
 
 
 def _quarantine() -> Tile:

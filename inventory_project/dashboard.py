@@ -12,6 +12,7 @@ from django.db.utils import OperationalError
 from django.http import HttpRequest
 from django.urls import reverse
 
+from inventory.admin.doubts import doubts_by_supplier
 from inventory.admin.pages import Table, label, link
 from inventory.admin.runs import SNAPSHOT_LABELS, status_of
 from inventory.admin.suppliers import freshness, is_stale
@@ -80,12 +81,14 @@ def shown_suppliers() -> list[Any]:
 def suppliers_table(suppliers: list[Any]) -> Table:
     snapshots = Snapshot.objects.in_bulk([supplier.newest for supplier in suppliers if supplier.newest])
     # What calls for somebody stands above what goes well.
-    rows = []
-    for supplier in sorted(suppliers, key=lambda supplier: not is_stale(supplier)):
+    doubts, rows = doubts_by_supplier(suppliers), []
+    for supplier in sorted(suppliers, key=lambda supplier: (not is_stale(supplier), supplier.pk not in doubts)):
         snapshot = snapshots.get(supplier.newest) if supplier.newest else None
-        rows.append((link(supplier), _selling(supplier), freshness(supplier), *_snapshot_cells(snapshot)))
+        state = _selling(supplier), doubts.get(supplier.pk, "–"), freshness(supplier)
+        rows.append((link(supplier), *state, *_snapshot_cells(snapshot)))
     note = f"The first {MOST_SUPPLIERS}." if len(suppliers) == MOST_SUPPLIERS else ""
-    return Table("Suppliers", ("Supplier", "Selling", "Catalogue", "Last snapshot", "Seen", "Reason"), rows, note)
+    headers = ("Supplier", "Selling", "Not believed", "Catalogue", "Last snapshot", "Seen", "Reason")
+    return Table("Suppliers", headers, rows, note)
 
 
 def _selling(supplier: Supplier) -> str:

@@ -57,7 +57,7 @@ class SupplierAdmin(StopSwitchAdmin, HistoryAdmin):
     search_fields = ("name", "slug")
     readonly_fields = ("selling_now", "stored_credentials", "budget")
     actions = ("full_snapshot", "stop_selling", "resume_selling")
-    actions_detail = ("test", "full_snapshot_now", "stop_one", "resume_one")
+    actions_detail: tuple[str, ...] = ("test", "full_snapshot_now", "stop_one", "resume_one")
     warn_unsaved_form = True
     change_form_before_template = "suppliers/presets.html"
     change_form_after_template = "suppliers/try.html"

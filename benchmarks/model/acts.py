@@ -32,6 +32,7 @@ from inventory.marks import Mark
 from inventory.models import LevelPolicy
 from inventory.settlement import Reading
 from inventory.snapshots import incremental
+from inventory.transitions import Proof
 from orders import cancellation, placement
 from orders.intents import Intent, Placed
 from suppliers.models import Supplier
@@ -87,10 +88,11 @@ class Acts:
 
     # Readings.
 
-    def read(self, looks: Sequence[Look]) -> None:
+    def read(self, looks: Sequence[Look], proof: Proof = Proof.OTHERS) -> None:
         readings = [self._reading(look) for look in looks]
+        self.books.proof = proof
         with transaction.atomic(durable=True):
-            absorbed = settlement.absorb(readings, origin=ORIGIN)
+            absorbed = settlement.absorb(readings, origin=ORIGIN, proof=proof)
         availability.invalidate(absorbed.codes)
         self.steps += len(looks)
 
@@ -126,6 +128,7 @@ class Acts:
         self._note_shown(source)
 
     def _note_shown(self, source: Source) -> None:
+        self.books.proof = Proof.OTHERS  # which is for the core to find out
         ids = {level.row.uid: level.id for level in self.world.levels.values()}
         for uid, number in source.upstream.shown:
             self.books.said[ids[uid]].append(Said(number, self.world.clock.now))

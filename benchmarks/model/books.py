@@ -12,6 +12,7 @@ from benchmarks.model.clock import BEGINNING
 from benchmarks.model.upstream import Upstream
 from benchmarks.model.world import Level, World
 from inventory import attempts, audit, cache, sql
+from inventory.transitions import Proof
 
 OPEN = ("held", "committed", "sending", "confirmed")
 SERVING = ("committed", "sending", "confirmed", "settled")
@@ -104,6 +105,7 @@ class Books:
     said: defaultdict[int, list[Said]] = field(default_factory=lambda: defaultdict(list))
     refusals: dict[int, _Refusal] = field(default_factory=dict)
     ordered: dict[str, Mapping[str, int]] = field(default_factory=dict)  # number → SKU → units, while it is wanted
+    proof: Proof = Proof.OTHERS  # of the last readings
 
     def review(self) -> None:
         """Raises: Broken."""
@@ -217,6 +219,7 @@ class Books:
             for first in said
         )
         expect(again, f"quarantine: {was} jumped to {now} by a single reading")
+        expect(self.proof is not Proof.NONE, f"quarantine: {was} jumped to {now}, and nothing else proves it")
 
     def _refused(self, news: Sequence[Moved]) -> None:
         """A level that its supplier refused for lack of stock sells nothing more until that may have changed."""

@@ -3,9 +3,9 @@
 from collections import defaultdict
 
 from benchmarks.model.acts import Acts, Look
-from benchmarks.model.books import OPEN, Books, expect
+from benchmarks.model.books import OPEN, Books, Stored, expect
 from benchmarks.model.upstream import Mood
-from benchmarks.model.world import World
+from benchmarks.model.world import HARD_JUMP, Level, World
 from inventory import deadlines
 from inventory.models import Discrepancy
 
@@ -53,9 +53,15 @@ def differences(world: World, books: Books) -> list[str]:
         open_units[promise.level_id] += promise.quantity * (promise.state in OPEN)
     for level in world.levels.values():
         stored = books.levels[level.id]
-        if stored.reported != level.row.stock and (level.id, "") not in told:
+        if stored.reported != level.row.stock and not ((level.id, "") in told and _needs_a_person(stored, level)):
             found.append(f"{stored}, and {level.row.uid} has {level.row.stock}")
     return found + _of_orders(world, books, told)
+
+
+def _needs_a_person(stored: Stored, level: Level) -> bool:
+    """Whether the truth is so much more than what was trusted that somebody must say so."""
+    trusted, true = stored.reported or 0, level.row.stock
+    return level.source.policy.hard_jumps and true > trusted and true >= HARD_JUMP
 
 
 def _of_orders(world: World, books: Books, told: set[tuple[int | None, str]]) -> list[str]:

@@ -17,6 +17,7 @@ from benchmarks.model.clock import Clock
 from benchmarks.model.convergence import converge
 from benchmarks.model.upstream import Mood
 from benchmarks.model.world import Policy, Shape, World
+from inventory.transitions import Proof
 from suppliers.readings import Outcome
 
 PROVE_EVERY = 16  # steps of the machine: the audit reads the whole ledger
@@ -90,6 +91,11 @@ class Stage:
     worlds: dict[str, World] = field(default_factory=dict)
 
 
+def proof_of(batch: list[Look]) -> Proof:
+    """Every third batch comes as a push does, with nothing beside it."""
+    return Proof.NONE if len(batch) % 3 == 0 else Proof.OTHERS
+
+
 class Merchant(RuleBasedStateMachine):
     """One merchant, from an empty database until everybody behaves again."""
 
@@ -125,12 +131,12 @@ class Merchant(RuleBasedStateMachine):
 
     @rule(batch=readings)
     def read(self, batch: list[Look]) -> None:
-        self.now.read(batch)
+        self.now.read(batch, proof_of(batch))
 
     @rule(batch=readings, seconds=st.sampled_from([1, 30, 61]))
     def wait_and_read(self, batch: list[Look], seconds: int) -> None:
         self.now.wait(seconds)
-        self.now.read(batch)
+        self.now.read(batch, proof_of(batch))
 
     @rule(batch=st.lists(wishes, min_size=1, max_size=8), locked=st.booleans())
     def buy(self, batch: list[Wish], locked: bool) -> None:

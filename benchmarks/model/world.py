@@ -24,6 +24,7 @@ ADAPTER = "model"
 # SKU → its rows.  Rows 1 and 3 are shared.
 OFFERS = {"A": (0, 1), "B": (1, 2), "C": (3,), "D": (3, 4)}
 ROWS = 5
+HARD_JUMP = 10  # times what was expected, for those who set it
 _TABLES = (
     "suppliers_supplier, suppliers_switchboard, inventory_sku, inventory_stocklevel, inventory_effect,"
     " orders_order, storefronts_storefront"
@@ -126,7 +127,7 @@ def _source(number: int, policy: Policy) -> Source:
         on_rejection=policy.on_rejection,
         min_row_ratio=0,
         missing_after=2,
-        hard_jump_ratio=10 if policy.hard_jumps else None,
+        hard_jump_ratio=HARD_JUMP if policy.hard_jumps else None,
     )
     Supplier.objects.bulk_create([supplier])
     upstream = Upstream(policy.lag, knows_repeats=policy.knows_repeats, counts_later=policy.counts_later)

@@ -22,6 +22,7 @@ from inventory.admin.pages import (
     TablesAdmin,
     age,
     chosen,
+    label,
     link,
     log,
     origin,
@@ -110,7 +111,7 @@ class ShortfallFilter(admin.SimpleListFilter):
 
 @admin.register(StockLevel)
 class StockLevelAdmin(TablesAdmin, ReadOnlyAdmin):
-    list_display = ("row", "code", "at", "reported", "sellable", "allocated", "left", "age")
+    list_display = ("row", "code", "at", "reported", "doubted", "sellable", "allocated", "left", "age")
     list_filter = (ShortfallFilter, "supplier")
     list_select_related = ("supplier__feed",)
     ordering = ("supplier", "external_id", "location")
@@ -177,6 +178,11 @@ class StockLevelAdmin(TablesAdmin, ReadOnlyAdmin):
     @display(description="Supplier", ordering="supplier")
     def at(self, level: StockLevel) -> str:
         return supplier_link(level)
+
+    @display(description="Not believed", ordering="quarantined_reported")
+    def doubted(self, level: StockLevel) -> str | None:
+        waits = level.quarantined_reported is not None
+        return label(f"{level.quarantined_reported:,} for {age(level.quarantined_at)}", "danger") if waits else None
 
     @display(description="Odd about it")
     def shown_flags(self, level: StockLevel) -> str:

@@ -1,19 +1,24 @@
 """The supplier's page, with what the inventory knows of it: how fresh its catalogue is, and how its snapshots went."""
 
-from django.contrib import admin
-from django.http import HttpRequest
+from typing import Any
+
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.decorators import display
+from unfold.decorators import action, display
 
+from inventory import operations
+from inventory.admin.doubts import doubts_table, is_doubted
 from inventory.admin.lag import lag_tables
 from inventory.admin.learning import learned_tables
-from inventory.admin.pages import Table, TablesAdmin, age, label, link, seconds_since
+from inventory.admin.levels import ReasonForm
+from inventory.admin.pages import Table, TablesAdmin, age, label, link, origin, seconds_since
 from inventory.admin.pushes import is_pushing, pushes_table
 from inventory.admin.runs import SNAPSHOT_LABELS, status_of
 from inventory.models import Feed, Snapshot
-from suppliers.admin import SupplierAdmin
+from suppliers.admin import SupplierAdmin, close_dialog
 from suppliers.models import Supplier
 
 admin.site.unregister(Supplier)
@@ -23,9 +28,36 @@ admin.site.unregister(Supplier)
 class StockedSupplierAdmin(TablesAdmin, SupplierAdmin):
     list_display = (*SupplierAdmin.list_display, "rows", "fresh")
     list_select_related = ("feed",)
+    actions_detail = (*SupplierAdmin.actions_detail, "believe_all")
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
+        """Nothing to believe where no number waits."""
+        found = super().get_actions_detail(request, object_id)
+        return [one for one in found if one.method.__name__ != "believe_all" or is_doubted(int(object_id))]
+
+    @action(
+        description="Believe all its numbers",
+        permissions=["operate"],
+        url_path="believe-all",
+        icon="verified",
+        dialog={
+            "title": "Believe all its numbers",
+            "description": "Takes in what waits in quarantine, and the next whole snapshot as it is: all of it can be"
+            " sold at once. To keep doubting, do nothing, or acknowledge the discrepancy.",
+            "form_class": ReasonForm,
+            "form_submit_text": "Believe them",
+        },
+    )
+    def believe_all(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
+        supplier, reason = self._found(request, object_id), form.cleaned_data["reason"]
+        count = operations.believe_all(supplier.pk, reason=reason, origin=origin(request))
+        self.log_change(request, supplier, f"Believed all its numbers, {count} of which waited: {reason}")
+        messages.success(request, f"Taken in: {count} numbers. The next whole snapshot is taken as it is.")
+        return close_dialog(reverse("admin:suppliers_supplier_change", args=[supplier.pk]))
 
     def tables(self, request: HttpRequest, obj: Supplier) -> list[Table]:
         return [
+            *doubts_table(obj),
             catalogue_table(obj),
             *lag_tables(obj),
             *learned_tables(obj),

@@ -35,6 +35,10 @@ DISCREPANCIES: dict[str, tuple[str, str]] = {
         "A number rose too much to be believed; the last trusted one stands.",
         "Ask the supplier. If it is true, believe it on the level's page; otherwise wait for a lower one.",
     ),
+    Kind.INFLATION: (
+        "Most of what the supplier has in stock rose too much at once; what it repeats proves nothing.",
+        "Ask the supplier. Is it true, believe all its numbers on its page; otherwise wait for an honest snapshot.",
+    ),
     Kind.UNSETTLED: (
         "The supplier's number has not taken an order in for too long.",
         "Find out whether the supplier has it. Then mark the promise as paid or shipped there, or as lost.",

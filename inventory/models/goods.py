@@ -1,5 +1,6 @@
 """What the merchant sells, and from which upstream rows."""
 
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pgtrigger
@@ -13,6 +14,7 @@ from inventory.models.names import loaded
 from suppliers.countries import CountriesField
 from suppliers.models import CountsOn, Supplier
 
+VOUCHED_FOR = timedelta(hours=1)  # what a person knows of a supplier's numbers does not hold for those of tomorrow
 SKU_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 
 
@@ -281,6 +283,15 @@ class Feed(models.Model):
     complete_until = models.DateTimeField(null=True, help_text="Last request of that snapshot.")
     rows = models.PositiveIntegerField(default=0, help_text="Distinct rows of that snapshot.")
     mark = models.JSONField(null=True, help_text="What it is recognised by, if it was one file.")
+    vouched_at = models.DateTimeField(
+        null=True, help_text="When a person said that its numbers are true: the next snapshot is taken as it is."
+    )
 
     def __str__(self) -> str:
         return f"feed of {self.supplier_id}"
+
+    def is_vouched_for(self, now: datetime) -> bool:
+        """Whether a person said lately that its numbers are true, and no snapshot was taken in since."""
+        if self.vouched_at is None or now > self.vouched_at + VOUCHED_FOR:
+            return False
+        return self.complete_as_of is None or self.complete_as_of < self.vouched_at

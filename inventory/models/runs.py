@@ -67,6 +67,7 @@ class Discrepancy(models.Model):
         SHORTFALL = "shortfall"  # more is promised than sellable
         COLLISION = "collision"  # one code on several upstream rows
         QUARANTINE = "quarantine"  # a number rose too much to be believed
+        INFLATION = "inflation"  # most of a supplier's numbers rose too much at once
         UNSETTLED = "unsettled"  # upstream's number has not taken in an order of ours for too long
         LAG = "lag"  # upstream's data is older than declared; reference: the kind of `LagBreach`
         LATE = "late"  # two snapshot intervals passed without one

@@ -8,12 +8,14 @@ from decimal import Decimal
 import structlog
 from django.db import connection, transaction
 
-from inventory.models import Effect, Feed, Snapshot
-from inventory.snapshots import guards, mapping, merging, runs, staging
+from inventory import discrepancies
+from inventory.models import Discrepancy, Effect, Feed, Snapshot
+from inventory.snapshots import guards, mapping, merging, runs, staging, witnesses
 from inventory.snapshots.ahead import read_ahead
-from inventory.snapshots.guards import PageGuard, Refused, Whole
+from inventory.snapshots.guards import Moves, PageGuard, Refused, Whole
 from inventory.snapshots.merging import Watch
 from inventory.snapshots.runs import Run
+from inventory.transitions import Proof
 from suppliers import gateway
 from suppliers.errors import Malformed, SupplierError, Unchanged
 from suppliers.models import Supplier
@@ -80,6 +82,8 @@ def _complete(run: Run, watch: Watch) -> None:
         _judge(run)
         run.enter(runs.MERGING)
         runs.renew(run)
+    else:
+        _weigh(run)
     merging.merge(run, watch)
     if run.supplier.auto_offer:
         mapping.offer_unambiguous(run.supplier)
@@ -158,8 +162,26 @@ def _judge(run: Run) -> None:
             min_ratio=Decimal(run.supplier.min_row_ratio),
         )
     )
+    moves = _weigh(run)
+    mass_jump_share = None if run.proof is Proof.PERSON else run.supplier.mass_jump_share
+    guards.check_moves(moves, run.supplier.mass_zero_share, mass_jump_share)
+    if run.proof is not Proof.NONE:
+        resolution = "a whole snapshot shows that its numbers do not rise all at once"
+        discrepancies.resolve(Discrepancy.Kind.INFLATION, run.supplier.pk, "", resolution=resolution)
+
+
+def _weigh(run: Run) -> Moves:
+    """Find out how far the numbers prove each other."""
+    feed = Feed.objects.filter(supplier=run.supplier).first()
     moves = staging.moves(run.snapshot.pk, run.supplier)
-    guards.check_moves(moves, run.supplier.mass_zero_share, run.supplier.mass_jump_share)
+    if feed and feed.is_vouched_for(runs.clock()):
+        run.proof = Proof.PERSON
+    elif guards.boasts(moves, run.supplier.mass_jump_share):
+        rises = staging.rises(run.snapshot.pk, run.supplier, witnesses.SHOWN)
+        witnesses.report(run.supplier, moves, rises)
+    else:
+        run.proof = Proof.OTHERS
+    return moves
 
 
 def _apply(run: Run) -> None:

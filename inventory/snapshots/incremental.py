@@ -16,7 +16,8 @@ from inventory.effects import Claimed
 from inventory.ledger import Origin
 from inventory.models import Effect, Snapshot, StockLevel
 from inventory.settlement import Absorbed, Reading
-from inventory.snapshots import guards, runs
+from inventory.snapshots import guards, runs, witnesses
+from inventory.transitions import Proof
 from suppliers import gateway
 from suppliers.errors import SupplierError
 from suppliers.models import Supplier
@@ -42,7 +43,10 @@ GROUP BY target
 
 @dataclass(slots=True)
 class _Batch:
-    """The levels that one request asks for, and the effects that wait for the answer."""
+    """The levels that one request asks for, and the effects that wait for the answer.
+
+    witnesses: levels asked for beside them, for which no effect waits.  proof: what the answer is worth.
+    """
 
     snapshot: Snapshot
     levels: dict[int, StockLevel]
@@ -50,9 +54,15 @@ class _Batch:
     requested_at: datetime
     closed: int = 0
     origin: Origin = field(default_factory=Origin)
+    witnesses: dict[int, StockLevel] = field(default_factory=dict)
+    proof: Proof = Proof.NONE
+
+    @property
+    def asked(self) -> dict[int, StockLevel]:
+        return self.levels | self.witnesses
 
     def effects_of(self, level_ids: Sequence[int]) -> list[int]:
-        return [effect.id for level_id in level_ids for effect in self.waiting[level_id]]
+        return [effect.id for level_id in level_ids for effect in self.waiting.get(level_id, ())]
 
 
 def sync_due(supplier_id: int) -> int:
@@ -79,7 +89,8 @@ def sync_due(supplier_id: int) -> int:
         if Capability.FETCH not in upstream.capabilities:
             _leave_to_full(batch, supplier)
             return closed
-        found = upstream.fetch([Ref(level.external_id, level.code, level.location) for level in levels.values()])
+        batch.witnesses = witnesses.wanted(supplier, levels)
+        found = upstream.fetch([Ref(level.external_id, level.code, level.location) for level in batch.asked.values()])
     except SupplierError as error:
         _postpone_all(batch, error)
         return closed
@@ -112,12 +123,14 @@ def _is_of(target: str, level_ids: set[int]) -> bool:
 
 
 def _take_in(batch: _Batch, found: FetchResult) -> None:
-    keys: dict[Key, int] = {(level.external_id, level.location): pk for pk, level in batch.levels.items()}
+    keys: dict[Key, int] = {(level.external_id, level.location): pk for pk, level in batch.asked.items()}
     read_at = batch.requested_at - timedelta(seconds=found.age)
     rows = {keys[row.uid, row.location]: row for row in found.rows if (row.uid, row.location) in keys}
     gone = [keys[ref.uid, ref.location] for ref in found.missing if (ref.uid, ref.location) in keys]
     gone = [level_id for level_id in gone if level_id not in rows]
     readings = [Reading(level_id, guards.whole_units(row)[0], read_at) for level_id, row in rows.items()]
+    said = {reading.level_id: reading.reported for reading in readings}
+    batch.proof = witnesses.heard(batch.snapshot.supplier, batch.asked, said)
     pace = Pace()
     work_off(readings, partial(_absorb, batch), pace)
     work_off(gone, partial(_absent, batch, read_at), pace)
@@ -130,7 +143,7 @@ def _take_in(batch: _Batch, found: FetchResult) -> None:
 def _absorb(batch: _Batch, readings: Sequence[Reading], skip_locked: bool) -> list[Reading]:
     """One transaction: what was read, and the effects that asked for it."""
     with transaction.atomic(durable=True):
-        absorbed = settlement.absorb(readings, origin=batch.origin, skip_locked=skip_locked)
+        absorbed = settlement.absorb(readings, origin=batch.origin, skip_locked=skip_locked, proof=batch.proof)
         done = _close(batch, [reading.level_id for reading in readings], absorbed)
     _count(batch, absorbed, done)
     return [reading for reading in readings if reading.level_id in set(absorbed.skipped)]
@@ -179,7 +192,7 @@ def _postpone_all(batch: _Batch, error: SupplierError) -> None:
 def _postpone(batch: _Batch, level_ids: Sequence[int], reason: str, *, at_least: float = 0.0) -> None:
     by_delay: dict[float, list[int]] = {}
     for level_id in level_ids:
-        for effect in batch.waiting[level_id]:
+        for effect in batch.waiting.get(level_id, ()):
             delay = min(LONGEST_BACKOFF, FIRST_BACKOFF * 2.0 ** min(effect.attempts - 1, 20))
             by_delay.setdefault(max(delay, min(at_least, runs.RETRY_AFTER_AT_MOST)), []).append(effect.id)
     for delay, effect_ids in by_delay.items():
@@ -195,7 +208,7 @@ def _finish(batch: _Batch, status: Snapshot.Status, reason: str = "") -> None:
         last_requested_at=batch.requested_at,
         finished_at=Now(),
         pages=1,
-        total=len(batch.levels),
+        total=len(batch.asked),
         seen=snapshot.seen,
         changed=snapshot.changed,
         missing=snapshot.missing,
@@ -207,7 +220,7 @@ def _finish(batch: _Batch, status: Snapshot.Status, reason: str = "") -> None:
         supplier=snapshot.supplier.slug,
         status=str(status),
         reason=reason,
-        asked=len(batch.levels),
+        asked=len(batch.asked),
         seen=snapshot.seen,
         changed=snapshot.changed,
         missing=snapshot.missing,

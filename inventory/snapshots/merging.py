@@ -17,6 +17,7 @@ from inventory.settlement import Reading
 from inventory.snapshots import runs, staging
 from inventory.snapshots.runs import Run
 from inventory.snapshots.staging import Different, Window
+from inventory.transitions import Proof
 
 log = structlog.get_logger(__name__)
 
@@ -55,7 +56,8 @@ def _merge_staged(run: Run, origin: Origin, watch: Watch) -> None:
     while window := staging.next_window(run.snapshot.pk, run.supplier.pk, run.after, WINDOW):
         found = staging.different(window)
         new = [row for row in found if row.level_id is None]
-        if new:
+        # What a supplier that inflates everything shows for the first time comes with the next snapshot believed.
+        if new and run.proof is not Proof.NONE:
             _insert(run, window, new, origin)
         known = [row for row in found if row.level_id is not None]
         _store(run, known, origin, paces)
@@ -145,7 +147,7 @@ def _absorb(run: Run, origin: Origin, rows: Sequence[Different], skip_locked: bo
     by_level = {row.level_id: row for row in rows if row.level_id is not None}
     readings = [Reading(level_id, row.available, row.read_at) for level_id, row in by_level.items()]
     with transaction.atomic(durable=True):
-        absorbed = settlement.absorb(readings, origin=origin, skip_locked=skip_locked)
+        absorbed = settlement.absorb(readings, origin=origin, skip_locked=skip_locked, proof=run.proof)
         skipped = set(absorbed.skipped)
         described = [pk for pk, row in by_level.items() if row.described and pk not in skipped]
         if described:

@@ -16,6 +16,7 @@ from inventory import experience
 from inventory.models import Snapshot
 from inventory.snapshots import staging
 from inventory.snapshots.staging import START, Key
+from inventory.transitions import Proof
 from suppliers.models import Supplier
 from suppliers.readings import Json
 
@@ -48,6 +49,7 @@ class Run:
     after: the key up to which the present phase is done.
     asked_since: when its first request left, whatever the age of the answer.
     resumed_at: the pages that were there when this worker took it over; None: it began anew.
+    proof: of what its numbers are worth, once they are all there.
     """
 
     snapshot: Snapshot
@@ -60,6 +62,7 @@ class Run:
     lease: datetime | None = None
     evidence: dict[str, Any] = field(default_factory=dict)
     resumed_at: int | None = None
+    proof: Proof = Proof.NONE
     deadline: float = float("inf")  # of the monotonic clock
 
     def check_time(self) -> None:

@@ -178,15 +178,24 @@ WHERE level.id = ANY(%s) AND own.id = level.id
 RETURNING level.id, level.misses
 """
 # The rule of `trust.rise` over all rows at once; it may differ by what orders settle, for it counts a mass of rows.
-_MOVES = """
-SELECT count(*), count(*) FILTER (WHERE staged.available = 0),
-       count(*) FILTER (WHERE staged.available - level.reported > %(jump_units)s
-                          AND staged.available > level.reported * %(jump_ratio)s::numeric
-                          AND (%(sentinel_at)s::int IS NULL OR level.reported < %(sentinel_at)s::int))
+_LEFT = "GREATEST(0, level.reported - level.allocated)"
+_JUMPED = f"""
+(staged.available > level.reported AND staged.available - {_LEFT} > %(jump_units)s
+ AND staged.available > {_LEFT} * %(jump_ratio)s::numeric
+ AND (%(sentinel_at)s::int IS NULL OR level.reported < %(sentinel_at)s::int))
+"""
+_IN_STOCK = """
 FROM inventory_staging staged
 JOIN inventory_stocklevel level
   ON level.supplier_id = %(supplier)s AND level.external_id = staged.uid AND level.location = staged.location
 WHERE staged.snapshot_id = %(snapshot)s AND level.reported > 0
+"""
+_MOVES = f"""
+SELECT count(*), count(*) FILTER (WHERE staged.available = 0), count(*) FILTER (WHERE {_JUMPED}) {_IN_STOCK}
+"""
+_RISES = f"""
+SELECT staged.uid, staged.code, level.reported, staged.available {_IN_STOCK} AND {_JUMPED}
+ORDER BY staged.available DESC LIMIT %(shown)s
 """
 _SUMMARY = """
 SELECT count(*) FILTER (WHERE level.id IS NULL),
@@ -201,10 +210,21 @@ WHERE staged.snapshot_id = %(snapshot)s
 
 def moves(snapshot_id: int, supplier: Supplier) -> guards.Moves:
     """How the staged rows differ from the levels."""
-    policy = {name: getattr(supplier, name) for name in ("jump_ratio", "jump_units", "sentinel_at")}
     with connection.cursor() as cursor:
-        cursor.execute(_MOVES, {**policy, "snapshot": snapshot_id, "supplier": supplier.pk})
+        cursor.execute(_MOVES, _compared(snapshot_id, supplier))
         return guards.Moves(*cursor.fetchone())
+
+
+def rises(snapshot_id: int, supplier: Supplier, most: int) -> list[dict[str, Any]]:
+    """The largest of the staged numbers that jumped, for a person."""
+    with connection.cursor() as cursor:
+        cursor.execute(_RISES, {**_compared(snapshot_id, supplier), "shown": most})
+        return [dict(zip(("uid", "code", "trusted", "reported"), row, strict=True)) for row in cursor.fetchall()]
+
+
+def _compared(snapshot_id: int, supplier: Supplier) -> dict[str, Any]:
+    policy = {name: getattr(supplier, name) for name in ("jump_ratio", "jump_units", "sentinel_at")}
+    return {**policy, "snapshot": snapshot_id, "supplier": supplier.pk}
 
 
 def store(snapshot_id: int, rows: Sequence[StockRow], read_at: datetime) -> int:

@@ -9,7 +9,7 @@ import pytest
 
 from inventory import transitions, trust
 from inventory.inclusion import Promise
-from inventory.transitions import Numbers, Standing
+from inventory.transitions import Numbers, Proof, Standing
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 LAG = timedelta(seconds=60)
@@ -198,3 +198,60 @@ def test_no_repeat_is_believed_while_the_supplier_boasts(boasting: bool, reporte
     read = transitions.by_reading(level, 220, seconds(60))
     assert read is not None
     assert read.numbers.reported == reported
+
+
+@pytest.mark.parametrize(("reported", "believed"), [(7, True), (8, True), (9, False)], ids=["less", "equal", "more"])
+def test_what_is_no_more_than_was_trusted_never_needs_a_person(reported: int, believed: bool):
+    """Eight were there and seven are sold: as many as eight may be our own orders that it does not show."""
+    level = replace(doubting(8, 7), policy=replace(SUSPICIOUS, hard_jump_ratio=Decimal(3)))
+    sold = [Promise(7, 7, NOON)]
+    doubted = transitions.by_reading(level, reported, seconds(60), sold)
+    assert doubted is not None
+    assert (doubted.numbers.reported, doubted.numbers.quarantined_reported) == (8, reported)
+    read = transitions.by_reading(replace(level, numbers=doubted.numbers), reported, seconds(120), sold)
+    assert read is not None
+    assert (read.numbers.reported, read.numbers.quarantined_at is None) == (
+        (reported, True) if believed else (8, False)
+    )
+
+
+def test_restocking_what_our_orders_sold_out_never_needs_a_person():
+    level, sold = doubting(8, 8), [Promise(7, 8, NOON)]
+    doubted = transitions.by_reading(level, 90, seconds(60), sold)
+    assert doubted is not None
+    read = transitions.by_reading(replace(level, numbers=doubted.numbers), 90, seconds(120), sold)
+    assert read is not None
+    assert (read.numbers.reported, read.numbers.allocated) == (90, 0)
+
+
+def test_a_number_that_sinks_with_our_orders_was_not_said_before():
+    """A hundred waits for a person; when it has come down to what was trusted, that is another claim, not a repeat."""
+    numbers = replace(doubting(10, 9).numbers, quarantined_reported=100, quarantined_at=NOON)
+    read = transitions.by_reading(replace(doubting(10, 9), numbers=numbers), 10, seconds(90), [Promise(7, 9, NOON)])
+    assert read is not None
+    assert (read.numbers.reported, read.numbers.quarantined_reported) == (10, 10)
+    assert read.numbers.quarantined_at == seconds(90)
+
+
+def test_a_number_cannot_hide_behind_orders_that_are_on_their_way():
+    """Four were there and three are being sent: ten may be ten times the one that is left."""
+    read = transitions.by_reading(doubting(4, 3), 10, seconds(1), [Promise(7, 3, None, taken=False, sending=True)])
+    assert read is not None
+    assert (read.numbers.reported, read.numbers.quarantined_reported, list(read.settled)) == (4, 10, [])
+
+
+@pytest.mark.parametrize(
+    ("proof", "reported"), [(Proof.NONE, 10), (Proof.OTHERS, 40), (Proof.PERSON, 40)], ids=["none", "others", "person"]
+)
+def test_a_repeat_is_believed_if_something_else_shows_that_not_all_is_inflated(proof: Proof, reported: int):
+    numbers = replace(doubting().numbers, quarantined_reported=40, quarantined_at=NOON)
+    level = transitions.proven(replace(doubting(), numbers=numbers), proof)
+    read = transitions.by_reading(level, 40, seconds(60))
+    assert read is not None
+    assert read.numbers.reported == reported
+
+
+def test_a_person_spares_even_the_first_reading():
+    read = transitions.by_reading(transitions.proven(doubting(), Proof.PERSON), 400, seconds(1))
+    assert read is not None
+    assert (read.numbers.reported, read.numbers.quarantined_at) == (400, None)

@@ -1,6 +1,7 @@
 """`make demo-check`: the demo without a person, and the proof that its books are right.
 
-Buyers buy, a crowd sells one SKU out, a supplier breaks under load and heals; then both sides' books are compared.
+Buyers buy, a crowd sells one SKU out, a supplier breaks under load and heals while another reports ten times what it
+has; then both sides' books are compared.
 """
 
 import threading
@@ -21,6 +22,7 @@ from inventory.models import Allocation, Effect
 from inventory_project.demo.books import UNTOLD, ask, truth_of
 from inventory_project.demo.buyers import PLACED, REFUSED, Shop, Tally, buying
 from inventory_project.demo.children import ChildEnded, coloured, say
+from inventory_project.demo.inflation import Inflation
 from inventory_project.demo.proof import Findings, compare, ordered
 from inventory_project.demo.seed import SHARED, SUPPLIERS, all_skus
 from inventory_project.demo.stage import Stage
@@ -31,7 +33,7 @@ FRESH_WITHIN = 30  # seconds after healing
 DRAIN_SECONDS = 60
 SOLD_OUT_WITHIN = 30
 SOLD_OUT = "TEA-05"
-BROKEN = 1  # its place in SUPPLIERS
+BROKEN, INFLATED = 1, 0  # their places in SUPPLIERS
 GREEN, RED = 32, 31
 
 
@@ -97,14 +99,18 @@ def sell_out(stage: Stage, tally: Tally, findings: Findings) -> None:
 def break_and_heal(stage: Stage, tally: Tally, findings: Findings) -> None:
     """One supplier goes down under load; the others' SKUs must not notice, its own must be fresh again soon after."""
     address, others = stage.addresses[BROKEN], own_skus(except_of=BROKEN)
-    before = tally.copy()
+    inflation = Inflation(stage, INFLATED, findings)
+    before, end = tally.copy(), time.monotonic() + BROKEN_SECONDS
     ask(address, "chaos", {"down": True})
-    say(f"{address.slug} is down for {BROKEN_SECONDS} s")
-    watch(stage, BROKEN_SECONDS)
+    say(f"{address.slug} is down for {BROKEN_SECONDS} s at least")
+    inflation.begin()
+    inflation.watch()
+    watch(stage, end - time.monotonic())
     during = answers_for(others, tally.copy(), before)
     stale = [sku for sku, stock in stock_of(stage, others).items() if stock["stale"]]
     ask(address, "chaos", {"down": None})
     healed = timezone.now()
+    inflation.end()
     decided = during[PLACED] + during[REFUSED]
     findings.note(
         "other suppliers' SKUs went on: orders decided, all others",
@@ -116,6 +122,7 @@ def break_and_heal(stage: Stage, tally: Tally, findings: Findings) -> None:
     findings.note(
         f"stock of {address.slug} fresh again within {FRESH_WITHIN} s", f"{seconds:.1f} s", seconds <= FRESH_WITHIN
     )
+    inflation.recover()
 
 
 def own_skus(of: int | None = None, except_of: int | None = None) -> list[str]:

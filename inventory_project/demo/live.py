@@ -46,6 +46,7 @@ def welcome(stage: Stage, seconds: float) -> str:
   logs       {stage.children.folder}
   all this   {stage.document}
 Break a supplier: curl -X PUT {stage.addresses[0].url}/_chaos -d '{{"down": true}}'   heal it: '{{"down": null}}'
+Let it report ten times what it has: '{{"inflation": {{"k": 10}}}}'   the truth again: '{{"inflation": null}}'
 """
 
 

@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 
 from inventory import reconciliation
-from inventory.models import Allocation, Discrepancy, Effect, StockLevel
+from inventory.models import Allocation, Discrepancy, Effect, Offer, Sku, StockLevel
 from inventory.tests.promises import open_effects, pass_time, place, states
 from inventory.tests.reconciliation.sides import SKU, available, confirm, sold, sync, without
 from suppliers.models import Supplier
@@ -107,6 +107,17 @@ def test_a_partial_confirm_splits_the_allocation(supplier, chaos):
     assert sold(chaos) == 10
     assert available() == 0
     assert Discrepancy.objects.get().evidence["accepted"] == {"r0000001": 3}
+
+
+def test_what_is_missing_of_a_shared_level_is_told_even_if_it_would_do_for_each_line(supplier, chaos):
+    level = StockLevel.objects.get(external_id="r0000001")
+    Offer.objects.create(sku=Sku.objects.create(code="SAME"), level=level)
+    chaos.set(partial=True)
+    chaos.sell(SKU, 7)
+    place("order-1", {SKU: 3, "SAME": 3})
+    confirm(supplier)
+    assert sorted(states("order-1")) == [("confirmed", 3), ("lost", 3)]
+    assert Discrepancy.objects.get(kind="rejected").evidence["at_risk"]
 
 
 def test_a_throttled_order_waits_as_long_as_upstream_asks(supplier, chaos):
