@@ -101,7 +101,7 @@ def start() -> Cursor:
 def read(cursor: Cursor, limit: int) -> tuple[list[Change], Cursor]:
     """At most `limit` SKUs that changed after the cursor, each once, and the cursor to go on with.
 
-    None: nothing has changed.  The numbers are younger than the changes that they are told for.
+    Empty: nothing has changed.  The numbers may be younger than the changes that they are told for.
     Raises: ExpiredError.
     """
     now = _now_for(cursor)

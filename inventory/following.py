@@ -165,8 +165,10 @@ def read_cursor(given: str, storefront_id: int) -> Cursor:
     """Raises: Problem 400 for one that we did not write for this storefront."""
     try:
         owner, place = _SIGNER.unsign_object(given)
-    except signing.BadSignature as error:
-        raise invalid("after", "Use the `cursor` of an answer as it is.") from error
+        cursor = msgspec.convert(place, Cursor)
+    except (signing.BadSignature, msgspec.ValidationError) as error:
+        detail = "Use the `cursor` of an answer as it is; without one, list all stock and start anew."
+        raise invalid("after", detail) from error
     if owner != storefront_id:
         raise invalid("after", "This cursor is another storefront's.")
-    return msgspec.convert(place, Cursor)
+    return cursor

@@ -6,13 +6,13 @@ own after the first.
 
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import connection
 from prometheus_client import Gauge
 
 from inventory import availability, change_log
@@ -119,20 +119,21 @@ class Hub:
                     self._running, self._cursor = False, None
                     self._lock.notify_all()
                     return
+                streams = list(self._streams)
             try:
-                self._look()
-            except DatabaseError as error:
-                log.warning("streams_wait_for_the_database", error=str(error))
+                self._look(streams)
+            except Exception:
+                # Whatever it is: nobody may be left with numbers that are not kept up, or a key that is not checked.
+                log.warning("streams_ended", streams=len(streams), exc_info=True)
+                self._end(streams)
             finally:
                 # Others need it more meanwhile.
                 connection.close()
             with self._lock:
                 self._lock.wait_for(lambda: any(stream.place is None for stream in self._streams), timeout=LOOK_SECONDS)
 
-    def _look(self) -> None:
+    def _look(self, streams: Sequence[Stream]) -> None:
         """Once: who has to end, what has changed, and who is to be told."""
-        with self._lock:
-            streams = list(self._streams)
         self._end(streams if ending.told() else self._revoked(streams))
         changed, self._cursor = _changed(self._cursor)
         now = datetime.now(UTC)

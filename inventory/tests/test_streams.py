@@ -11,7 +11,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 
-from inventory import availability
+from inventory import availability, change_log
 from inventory.ending import ending
 from inventory.models import Sku
 from inventory.streams import Hub, Stream, TooManyStreamsError, hub
@@ -190,6 +190,17 @@ def test_it_ends_by_itself(api_client, make_level, settings, short_heartbeat):
     listener.next()
     listener.wait_end()
     assert not hub._streams
+
+
+def test_it_ends_when_its_numbers_cannot_be_kept_up(api_client, make_level, monkeypatch):
+    make_level("A", 7)
+    listener = Listener(api_client, "A")
+    listener.next()
+    with monkeypatch.context() as patch:
+        # The database is away; whether the key is still good cannot be told either.
+        patch.setattr(change_log, "_NOW", "SELECT nothing FROM nowhere")
+        listener.wait_end()
+    assert Listener(api_client, "A").next()[0]["available"] == 7
 
 
 def test_it_ends_with_its_process(api_client, make_level, monkeypatch):
