@@ -1,6 +1,7 @@
 """G16: orders for one supplier's SKUs while another one is slow, or never answers."""
 
 import itertools
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -8,10 +9,11 @@ from functools import partial
 from typing import Any
 
 from django.db import connection
+from django.db.models.functions import Now
 
 from benchmarks import catalogue, goods, load, traffic
 from benchmarks.registry import Figure, at_most, step
-from benchmarks.run import Run
+from benchmarks.run import Run, wait_for
 from benchmarks.steps.coalescing import READING, STOCK, worker
 from benchmarks.web import Web
 from inventory.models import Effect
@@ -24,6 +26,8 @@ from suppliers.simulator.running import RunningChaosSupplier, running_chaos_supp
 SKUS, CLIENTS = 50, 8
 ORDERS = 20  # that the supplier in question is to be told of in each round
 LIMITS = {"total_seconds": 2.0, "read_seconds": 2.0, "breaker_seconds": 1}
+HEALED_SECONDS = 60  # longer than any back-off
+HEAD_START_SECONDS = 1  # a supplier that is well has its orders by then, and costs nobody more
 WELL = "well"
 TEMPERS: dict[str, dict[str, Any] | None] = {
     WELL: None,
@@ -47,11 +51,11 @@ def neighbours(run: Run) -> Iterator[Figure]:
     with (
         # It is read only: what is sold of it stays subtracted, as the proof of the books wants it.
         _supplier("bench-well", mine, READING) as (well, _),
-        _supplier("bench-other", theirs) as (_, other),
+        _supplier("bench-other", theirs) as (another, other),
         worker(run.folder, *beat),
         run.web(name="neighbours") as web,
     ):
-        rounds = _Rounds(run, web, other, well.pk, mine, theirs)
+        rounds = _Rounds(run, web, (well.pk, mine), (another.pk, theirs), other)
         p99 = run.alternate({f"{temper} ms": partial(rounds.p99, temper) for temper in TEMPERS})
     for temper, what in TOLD.items():
         yield Figure(
@@ -67,29 +71,37 @@ def neighbours(run: Run) -> Iterator[Figure]:
 
 @dataclass
 class _Rounds:
-    """mine: SKUs of the supplier that is well all the time; theirs: of the one that is not.
+    """mine: the supplier that is well all the time, and its SKUs; theirs: of the other one.
 
     waited: temper → seconds that a level of mine waited to be read, at most.
     """
 
     run: Run
     web: Web
+    mine: tuple[int, Sequence[str]]
+    theirs: tuple[int, Sequence[str]]
     other: RunningChaosSupplier
-    well_id: int
-    mine: Sequence[str]
-    theirs: Sequence[str]
     waited: dict[str, float] = field(default_factory=dict)
 
     def p99(self, temper: str) -> float:
         """Of orders for what is mine, in ms."""
-        Effect.objects.filter(supplier_id=self.well_id).delete()
+        supplier_id, codes = self.mine
+        self._heal()
         self.other.set(latency=TEMPERS[temper])
-        there = traffic.orders(self.run.key, self.theirs)
+        there = traffic.orders(self.run.key, self.theirs[1])
         load.run(self.web.port, 1, lambda client: itertools.islice(there(client), ORDERS))
-        orders = traffic.orders(self.run.key, self.mine)
-        result = self.run.load(self.web, CLIENTS, orders, spread=self.mine, seconds=2 * self.run.seconds)
+        time.sleep(HEAD_START_SECONDS)
+        Effect.objects.filter(supplier_id=supplier_id).delete()
+        orders = traffic.orders(self.run.key, codes)
+        result = self.run.load(self.web, CLIENTS, orders, spread=codes, seconds=2 * self.run.seconds)
         self.waited[temper] = max(self.waited.get(temper, 0), self._waited())
         return 1e3 * result.percentile(0.99)
+
+    def _heal(self) -> None:
+        """What the last round left of the other supplier's work must not fall into this one."""
+        self.other.set(latency=None)
+        left = Effect.objects.filter(kind=Effect.Kind.CONFIRM, supplier_id=self.theirs[0], done_at=None)
+        wait_for(lambda: not left.update(due_at=Now()), HEALED_SECONDS, "what the other supplier is to be told")
 
     def told(self, temper: str) -> str:
         """For a reader."""
@@ -100,7 +112,7 @@ class _Rounds:
 
     def _waited(self) -> float:
         with connection.cursor() as cursor:
-            cursor.execute(_WAITED, [self.well_id])
+            cursor.execute(_WAITED, [self.mine[0]])
             return float(cursor.fetchone()[0])
 
 
