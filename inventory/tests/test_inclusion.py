@@ -101,6 +101,21 @@ def test_time_settles_nothing_while_something_settled_is_unproven():
     assert read(level(9, 1, unproven=1), 8, 100, taken(2, 1, 30)) == ([2], {2: 1}, 8)
 
 
+def test_a_lag_that_is_declared_too_short_lends_its_drop_to_another_order():
+    """Control, of what a wrong declaration costs: order 1 was settled by time before the number showed it.
+
+    Its drop, when it comes, settles order 2, whose own is still to come: a unit too many is sold.  Such a fall is what
+    `breaches` measures, and at an exclusive supplier one is enough for a discrepancy.
+    """
+    late = level(10, 2)
+    assert read(late, 10, 60, taken(1, 1, 0), by_hand(2, 1, 0)) == ([1], {}, 9)
+    assert read(level(10, 1), 9, 120, by_hand(2, 1, 0)) == ([2], {2: 1}, 9)
+    # The same with the lag that is true.
+    true = {"lag": 2 * LAG}
+    assert read(replace(late, **true), 10, 60, taken(1, 1, 0), by_hand(2, 1, 0)) == ([], {}, 8)
+    assert read(replace(late, **true), 9, 120, taken(1, 1, 0), by_hand(2, 1, 0)) == ([1], {}, 8)
+
+
 # What people do, in seconds and units: each step waits, then acts.
 STEPS = st.lists(
     st.tuples(
