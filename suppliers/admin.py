@@ -4,24 +4,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.admin.models import LogEntry
-from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
-from django.shortcuts import redirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils.html import format_html_join
-from django.utils.safestring import mark_safe
-from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
-from unfold.enums import ActionVariant
 from unfold.forms import BaseDialogForm
 
 from suppliers import trial
 from suppliers.budgets import budget_of
 from suppliers.credentials import unseal
+from suppliers.dialogs import close_dialog, confirmation
 from suppliers.errors import SupplierError
 from suppliers.form_fields import readable
 from suppliers.forms import SupplierForm
@@ -29,9 +23,8 @@ from suppliers.history_admin import HistoryAdmin
 from suppliers.models import Supplier, Switchboard
 from suppliers.presets import PRESETS
 from suppliers.signals import full_snapshot_requested, policy_changed
-from suppliers.stop_switch import ReasonDialog, StopSwitchAdmin, why
-
-LATELY = 10  # uses of the switchboard that its page shows
+from suppliers.stop_switch import StopSwitchAdmin
+from suppliers.switchboard_admin import SwitchboardAdmin
 
 # What stored sellable numbers depend on; ages and switches are applied when a number is read.
 STORED_POLICY = {"buffer", "haircut", "sentinel_at", "sentinel_cap", "settlement_lag_seconds"} | {
@@ -39,14 +32,9 @@ STORED_POLICY = {"buffer", "haircut", "sentinel_at", "sentinel_cap", "settlement
 }
 
 
-def confirmation(title: str, description: str, submit: str) -> dict[str, Any]:
-    """A dialog that only asks: what follows is posted, with a token against forged requests."""
-    return {"title": title, "description": description, "form_class": BaseDialogForm, "form_submit_text": submit}
-
-
-def close_dialog(url: str) -> HttpResponse:
-    """What the page behind a dialog shows next."""
-    return HttpResponse(headers={"HX-Redirect": url})
+def tab(title: str, *rows: tuple[str, ...], **more: str) -> tuple[str, dict[str, Any]]:
+    """Fields behind a tab of their own.  rows: what stands side by side."""
+    return title, {"classes": ["tab"], "fields": rows, **more}
 
 
 @admin.register(Supplier)
@@ -65,50 +53,30 @@ class SupplierAdmin(StopSwitchAdmin, HistoryAdmin):
     fieldsets = (
         (None, {"fields": (("name", "slug"), ("enabled", "auto_offer", "selling_now"))}),
         ("Connection", {"fields": ("adapter", "config", "stored_credentials", "new_credentials", "budget")}),
-        ("Delivery", {"classes": ["tab"], "fields": (("ships_to", "lead_days", "on_rejection"),)}),
-        (
+        tab("Delivery", ("ships_to", "lead_days", "on_rejection")),
+        tab(
             "Trust",
-            {
-                "classes": ["tab"],
-                "fields": (
-                    ("buffer", "haircut"),
-                    ("sentinel_at", "sentinel_cap"),
-                    ("jump_units", "jump_ratio", "hard_jump_ratio"),
-                    ("stale_after_seconds", "stale_cap", "expire_after_seconds"),
-                ),
-            },
+            ("buffer", "haircut"),
+            ("sentinel_at", "sentinel_cap"),
+            ("jump_units", "jump_ratio", "hard_jump_ratio"),
+            ("stale_after_seconds", "stale_cap", "expire_after_seconds"),
         ),
-        (
+        tab(
             "Orders in its number",
-            {
-                "classes": ["tab"],
-                "fields": (
-                    ("decrements_on", "settlement_lag_seconds", "unsettled_after_seconds"),
-                    ("exclusive", "replicas"),
-                    ("recheck_for_seconds", "gone_is_cancelled"),
-                ),
-            },
+            ("decrements_on", "settlement_lag_seconds", "unsettled_after_seconds"),
+            ("exclusive", "replicas"),
+            ("recheck_for_seconds", "gone_is_cancelled"),
         ),
-        (
+        tab(
             "Learned buffer",
-            {
-                "classes": ["tab"],
-                "fields": (
-                    ("buffer_is_learned", "buffer_target"),
-                    ("buffer_cold_start", "buffer_at_least", "buffer_at_most"),
-                ),
-                "description": "What it would be stands below, with its reason, before it is switched on.",
-            },
+            ("buffer_is_learned", "buffer_target"),
+            ("buffer_cold_start", "buffer_at_least", "buffer_at_most"),
+            description="What it would be stands below, with its reason, before it is switched on.",
         ),
-        (
+        tab(
             "Snapshots",
-            {
-                "classes": ["tab"],
-                "fields": (
-                    ("snapshot_interval_seconds", "min_row_ratio", "missing_after"),
-                    ("mass_zero_share", "mass_jump_share"),
-                ),
-            },
+            ("snapshot_interval_seconds", "min_row_ratio", "missing_after"),
+            ("mass_zero_share", "mass_jump_share"),
         ),
     )
 
@@ -214,7 +182,7 @@ class SupplierAdmin(StopSwitchAdmin, HistoryAdmin):
                 "adapter": preset.adapter,
                 "config": readable(preset.config),
                 "credentials": readable(dict.fromkeys(preset.secrets, "")),
-                "notes": preset.notes,
+                "notes": f"{preset.notes} {preset.proof}",
             }
             for preset in PRESETS
         }
@@ -240,81 +208,4 @@ class SupplierAdmin(StopSwitchAdmin, HistoryAdmin):
             supplier.save(update_fields=["stop_selling"])
 
 
-@admin.register(Switchboard)
-class SwitchboardAdmin(ModelAdmin):
-    """The one row of switches for everything."""
-
-    fields = ("selling", "lately")
-    readonly_fields = ("selling", "lately")
-    compressed_fields = False
-    actions_detail = ("stop_everything", "resume_everything")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self.has_switch_permission(request) or request.user.has_perm("suppliers.view_switchboard")
-
-    def has_switch_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return request.user.has_perm("suppliers.change_switchboard")
-
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponseRedirect:
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        board, _ = Switchboard.objects.get_or_create(pk=1)
-        return redirect("admin:suppliers_switchboard_change", board.pk)
-
-    @action(
-        description="Stop selling everything",
-        permissions=["switch"],
-        url_path="stop",
-        icon="front_hand",
-        variant=ActionVariant.DANGER,
-        dialog=why("Stop selling everything?", "Every SKU shows 0 available within a second.", "Stop"),
-    )
-    def stop_everything(self, request: HttpRequest, form: ReasonDialog, object_id: str) -> HttpResponse:
-        return self._set(request, stop=True, reason=form.cleaned_data["reason"])
-
-    @action(
-        description="Resume",
-        permissions=["switch"],
-        url_path="resume",
-        icon="play_arrow",
-        dialog=why("Resume selling?", "SKUs and suppliers that were stopped one by one stay so.", "Resume"),
-    )
-    def resume_everything(self, request: HttpRequest, form: ReasonDialog, object_id: str) -> HttpResponse:
-        return self._set(request, stop=False, reason=form.cleaned_data["reason"])
-
-    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
-        """Only the one of both that changes something."""
-        stopped = Switchboard.objects.filter(pk=1, stop_selling=True).exists()
-        hidden = "stop_everything" if stopped else "resume_everything"
-        return [found for found in super().get_actions_detail(request, object_id) if found.method.__name__ != hidden]
-
-    @display(description="Selling")
-    def selling(self, board: Switchboard) -> str:
-        return "nothing is sold: everything is stopped" if board.stop_selling else "yes"
-
-    @display(description="Switched lately")
-    def lately(self, board: Switchboard) -> str:
-        acts = LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(Switchboard), object_id=board.pk)
-        told = [
-            (f"{entry.action_time:%Y-%m-%d %H:%M:%S}", entry.user, entry.get_change_message())
-            for entry in acts.select_related("user").order_by("-id")[:LATELY]
-        ]
-        return format_html_join(mark_safe("<br>"), "{} · {} · {}", told) if told else "never"
-
-    def _set(self, request: HttpRequest, *, stop: bool, reason: str) -> HttpResponse:
-        board, _ = Switchboard.objects.get_or_create(pk=1)
-        if Switchboard.objects.filter(pk=1).exclude(stop_selling=stop).update(stop_selling=stop):
-            self.log_change(request, board, f"{'Stopped selling everything' if stop else 'Resumed selling'}: {reason}")
-            messages.success(request, "Nothing is sold now." if stop else "Selling again.")
-        else:
-            messages.info(request, "Somebody else was first: nothing was to be done.")
-        return close_dialog(reverse("admin:suppliers_switchboard_change", args=[board.pk]))
+admin.site.register(Switchboard, SwitchboardAdmin)

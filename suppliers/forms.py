@@ -75,7 +75,7 @@ class SupplierForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscripta
     def _post_clean(self) -> None:
         super()._post_clean()  # type: ignore[misc]  # Django's own
         if self.errors and any((self.cleaned_data.get("new_credentials") or {}).values()):
-            self.add_error(None, "Nothing was stored, and credentials are not shown again: please enter the new anew.")
+            self.add_error(None, "Nothing was stored. Credentials are not shown again: enter the new ones once more.")
 
     def save(self, commit: bool = True) -> Supplier:
         self.instance.credentials = self.sealed or self.instance.credentials

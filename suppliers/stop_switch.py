@@ -16,6 +16,8 @@ from unfold.enums import ActionVariant
 from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminTextareaWidget
 
+from suppliers.dialogs import close_dialog
+
 LONGEST_REASON = 100  # what the history keeps
 MOST = 1_000  # rows of one act
 NAMED = 10  # of them, in the message
@@ -136,7 +138,7 @@ class StopSwitchAdmin(ModelAdmin):
         else:
             self._switch(request, [row], stop=stop, reason=form.cleaned_data["reason"])
         page = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[object_id])
-        return HttpResponse(headers={"HX-Redirect": page})
+        return close_dialog(page)
 
     def _switch(self, request: HttpRequest, rows: Sequence[Any], *, stop: bool, reason: str) -> None:
         self.switch(request, rows, stop=stop, reason=reason)

@@ -22,7 +22,7 @@ from inventory.alerts.delivering import UndeliveredError
 from inventory.models import Alert, AlertChannel, Discrepancy
 from suppliers import credentials, guard
 from suppliers.adapters.signatures import STANDARD_PREFIX
-from suppliers.admin import close_dialog, confirmation
+from suppliers.dialogs import close_dialog, confirmation
 from suppliers.errors import BlockedAddress, NotConfigured
 from suppliers.history_admin import HistoryAdmin
 

@@ -28,7 +28,7 @@ from inventory.admin.pages import (
 from inventory.admin.runs import promises_table
 from inventory.admin.words import DISCREPANCIES, NO_ORDER
 from inventory.models import Allocation, Discrepancy, Offer
-from suppliers.admin import close_dialog, confirmation
+from suppliers.dialogs import close_dialog, confirmation
 
 MOST_SKUS = 20
 STATE_LABELS = {"open": "danger", "acknowledged": "warning", "resolved": "success"}

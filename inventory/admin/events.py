@@ -18,7 +18,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 from inventory import events
 from inventory.admin.pages import Table, TablesAdmin, may
 from inventory.models import SalesEvent, Sku
-from suppliers.admin import close_dialog, confirmation
+from suppliers.dialogs import close_dialog, confirmation
 from suppliers.history_admin import HistoryAdmin
 
 PHASE_LABELS = {"draft": "info", "planned": "warning", "running": "danger", "over": "success"}

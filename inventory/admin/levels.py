@@ -33,7 +33,7 @@ from inventory.admin.pages import (
 )
 from inventory.admin.words import discrepancies_table
 from inventory.models import Allocation, Discrepancy, LevelPolicy, Offer, Sku, StockLevel
-from suppliers.admin import close_dialog
+from suppliers.dialogs import close_dialog
 from suppliers.models import CountsOn, Supplier
 
 NEWEST_MOVEMENTS = 50

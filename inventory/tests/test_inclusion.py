@@ -110,10 +110,9 @@ def test_a_lag_that_is_declared_too_short_lends_its_drop_to_another_order():
     late = level(10, 2)
     assert read(late, 10, 60, taken(1, 1, 0), by_hand(2, 1, 0)) == ([1], {}, 9)
     assert read(level(10, 1), 9, 120, by_hand(2, 1, 0)) == ([2], {2: 1}, 9)
-    # The same with the lag that is true.
-    true = {"lag": 2 * LAG}
-    assert read(replace(late, **true), 10, 60, taken(1, 1, 0), by_hand(2, 1, 0)) == ([], {}, 8)
-    assert read(replace(late, **true), 9, 120, taken(1, 1, 0), by_hand(2, 1, 0)) == ([1], {}, 8)
+    true = replace(late, lag=2 * LAG)
+    assert read(true, 10, 60, taken(1, 1, 0), by_hand(2, 1, 0)) == ([], {}, 8)
+    assert read(true, 9, 120, taken(1, 1, 0), by_hand(2, 1, 0)) == ([1], {}, 8)
 
 
 # What people do, in seconds and units: each step waits, then acts.

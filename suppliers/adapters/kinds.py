@@ -11,6 +11,7 @@ from suppliers.readings import Adapter, PushReceiver
 
 Config = Mapping[str, Any]
 Secrets = Mapping[str, str]
+UNTRIED = "written from its documentation and contract-tested, not run against the live system"
 Factory = Callable[[Config, Secrets, Connect], Adapter]
 
 
@@ -27,13 +28,20 @@ class Kind:
     make: from a valid configuration with all its secrets.  faults: of any JSON, each as "path: what is wrong".
     secrets: name → what it is, of those that a valid configuration needs.
     pushes: the whole `push` part of a valid configuration; None if it has none.
+    tried: whether it has met what it speaks to.
     """
 
-    label: str
+    name: str
     make: Factory
     faults: Callable[[Any], list[str]]
     secrets: Callable[[Config], Mapping[str, str]]
     pushes: Callable[[Config], Config | None] = as_configured
+    tried: bool = True
+
+    @property
+    def label(self) -> str:
+        """For a person who chooses one."""
+        return self.name if self.tried else f"{self.name}: {UNTRIED}"
 
     def missing(self, config: Config, secrets: Secrets) -> list[str]:
         """What a valid configuration needs and these secrets lack, each as "name: what it is"."""

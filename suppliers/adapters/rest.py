@@ -130,4 +130,4 @@ def _configured(part: Part | None, name: str) -> Part:
     return part
 
 
-KIND = Kind(label="JSON over HTTP, described below", make=RestAdapter, faults=faults_of, secrets=secrets_of)
+KIND = Kind(name="JSON over HTTP, described below", make=RestAdapter, faults=faults_of, secrets=secrets_of)

@@ -7,18 +7,25 @@ from pathlib import Path
 from typing import Any
 
 from suppliers.adapters import kind_of
+from suppliers.adapters.kinds import UNTRIED
 
 DIRECTORY = Path(__file__).parent
 
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """adapter: that its configuration is for.  notes: what to put in, and what it cannot."""
+    """adapter: that its configuration is for.  notes: what to put in, and what it cannot.  tried: on which system."""
 
     name: str
     title: str
     notes: str
+    tried: str = ""
     adapter: str = "rest"
+
+    @property
+    def proof(self) -> str:
+        """How far it can be trusted, for a person who chooses it."""
+        return f"Tried on {self.tried}." if self.tried else f"{UNTRIED.capitalize()}."
 
     @property
     def config(self) -> dict[str, Any]:
@@ -55,12 +62,14 @@ PRESETS = (
         "Medusa 2",
         "Put in base_url. The secret is a secret API key (sk_…). An order is a reservation that carries our "
         "reference in line_item_id; surplus reservations are taken back.",
+        tried="the real shop, version 2.21",
     ),
     Preset(
         "oscar",
         "django-oscar with its API",
         "Put in base_url, its host in both Session-Id headers, the address that goods are sent to and "
         "guest_email. The secret is base64 of user:password. Cannot call orders off.",
+        tried="the real shop, django-oscar 4.2 with django-oscar-api 3.3",
     ),
     Preset(
         "saleor",

@@ -115,7 +115,7 @@ def test_a_form_with_a_mistake_elsewhere_does_not_show_the_secret_just_typed(adm
     assert answer.status_code == 200
     shown = answer.content.decode()
     assert "new-secret" not in shown
-    assert "please enter the new anew" in shown, "or a blank would keep the old one unnoticed"
+    assert "enter the new ones once more" in shown, "or a blank would keep the old one unnoticed"
 
 
 @pytest.mark.parametrize("given", ["nonsense-secret", '["secret"]', '{"token": 5}', '{"token": {"a": "secret"}}'])

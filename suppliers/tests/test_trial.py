@@ -112,6 +112,9 @@ def test_the_form_of_a_new_supplier_offers_the_presets_and_an_old_one_does_not(a
     new = admin_client.get(f"{LIST}add/").content.decode()
     old = admin_client.get(f"{LIST}{supplier.pk}/change/").content.decode()
     assert all(preset.title in new for preset in PRESETS)
+    assert new.count("ontract-tested, not run against the live system") == 3 + len(
+        [one for one in PRESETS if not one.tried]
+    )
     assert "suppliers/connection.js" in new
     assert 'id="preset"' not in old
     assert "Test without saving" in new

@@ -65,8 +65,9 @@ class AopAdapter:
 
 
 KIND = Kind(
-    label="1688 (Alibaba open platform)",
+    name="1688 (Alibaba open platform)",
     make=AopAdapter,
     faults=configuration.faults_of,
     secrets=configuration.secrets_of,
+    tried=False,
 )

@@ -181,4 +181,4 @@ def _source(config: Mapping[str, Any], secrets: Mapping[str, str], connect: Conn
     return WebSource(config, RequestForm(config, secrets), connect(limits))
 
 
-KIND = Kind(label="a file by HTTPS, SFTP or in a folder", make=FileAdapter, faults=faults_of, secrets=secrets_of)
+KIND = Kind(name="a file by HTTPS, SFTP or in a folder", make=FileAdapter, faults=faults_of, secrets=secrets_of)

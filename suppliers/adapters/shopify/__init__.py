@@ -87,8 +87,9 @@ class ShopifyAdapter:
 
 
 KIND = Kind(
-    label="Shopify Admin GraphQL",
+    name="Shopify Admin GraphQL",
     make=ShopifyAdapter,
     faults=configuration.faults_of,
     secrets=configuration.secrets_of,
+    tried=False,
 )

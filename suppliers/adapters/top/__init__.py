@@ -76,8 +76,9 @@ class TopAdapter:
 
 
 KIND = Kind(
-    label="Taobao and Tmall (TOP)",
+    name="Taobao and Tmall (TOP)",
     make=TopAdapter,
     faults=configuration.faults_of,
     secrets=configuration.secrets_of,
+    tried=False,
 )
