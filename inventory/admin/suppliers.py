@@ -18,7 +18,8 @@ from inventory.admin.pages import Table, TablesAdmin, age, label, link, origin, 
 from inventory.admin.pushes import is_pushing, pushes_table
 from inventory.admin.runs import SNAPSHOT_LABELS, status_of
 from inventory.models import Feed, Snapshot
-from suppliers.admin import SupplierAdmin, close_dialog
+from suppliers.admin import SupplierAdmin
+from suppliers.dialogs import close_dialog
 from suppliers.models import Supplier
 
 admin.site.unregister(Supplier)
