@@ -153,13 +153,18 @@ def lines_table(order: Order) -> Table:
 
 @admin.register(Reservation)
 class ReservationAdmin(TablesAdmin, ReadOnlyAdmin):
-    list_display = ("id", "storefront", "shown_status", "units", "expires_at", "created")
+    list_display = ("id", "storefront", "shown_status", "units", "destination", "expires_at", "created")
     list_filter = ("status", "storefront")
     list_select_related = ("storefront",)
     search_fields = ("=id",)
     search_help_text = "A whole id"
     readonly_fields = ("shown_status", "units", "created_at")
-    fieldsets = ((None, {"fields": (("storefront", "shown_status", "units"), ("created_at", "expires_at", "lines"))}),)
+    fieldsets = (
+        (
+            None,
+            {"fields": (("storefront", "shown_status", "units", "destination"), ("created_at", "expires_at", "lines"))},
+        ),
+    )
 
     def tables(self, request: HttpRequest, obj: Reservation) -> list[Table]:
         held = Allocation.objects.filter(reference=str(obj.pk)).select_related("sku", "level__supplier")

@@ -27,10 +27,11 @@ class Storefront(models.Model):
     name = models.CharField(max_length=200)
     active = models.BooleanField(default=True)
     orders_per_sku = models.PositiveIntegerField(
+        "orders of one SKU in a minute",
         null=True,
         blank=True,
         validators=[MinValueValidator(1)],
-        help_text="Orders and holds of one SKU that it may ask for in a minute; more have to wait. Empty: any number.",
+        help_text="That it may ask for, holds included; more have to wait. Empty: any number.",
     )
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='storefront',
             name='orders_per_sku',
-            field=models.PositiveIntegerField(blank=True, help_text='Orders and holds of one SKU that it may ask for in a minute; more have to wait. Empty: any number.', null=True, validators=[django.core.validators.MinValueValidator(1)]),
+            field=models.PositiveIntegerField(blank=True, help_text='That it may ask for, holds included; more have to wait. Empty: any number.', null=True, validators=[django.core.validators.MinValueValidator(1)], verbose_name='orders of one SKU in a minute'),
         ),
         migrations.AddConstraint(
             model_name='storefront',
