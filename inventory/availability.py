@@ -85,16 +85,31 @@ def read(codes: Sequence[str], *, allow_cached: bool = True, min_version: int = 
     answers: dict[str, Availability] = {}
     if allow_cached:
         entries = cache.get(wanted) if wanted else {}
-        epoch, now = current_epoch(), datetime.now(UTC)
-        for code, value in entries.items():
-            answer = _decode(code, value)
-            expired = answer.valid_until is not None and now >= answer.valid_until
-            if answer.epoch == epoch and answer.version >= min_version and not expired:
-                answers[code] = answer
+        found = [_decode(code, value) for code, value in entries.items()]
+        answers = {answer.sku: answer for answer in _standing(found, min_version)}
     missing = [code for code in wanted if code not in answers]
     if missing:
         answers |= _read_through(missing) if allow_cached else _load(missing)
     return answers
+
+
+def read_one(code: str, *, min_version: int = 0) -> Availability | None:
+    """The answer for one SKU, as `read` gives it; None if it is unknown or inactive."""
+    value = cache.get_one(code)
+    standing = _standing([_decode(code, value)], min_version) if value else ()
+    return standing[0] if standing else _read_through([code]).get(code)
+
+
+def _standing(cached: Iterable[Availability], min_version: int) -> Sequence[Availability]:
+    """Those of the cached answers that may still be given."""
+    epoch, now = current_epoch(), datetime.now(UTC)
+    return [
+        answer
+        for answer in cached
+        if answer.epoch == epoch
+        and answer.version >= min_version
+        and (answer.valid_until is None or now < answer.valid_until)
+    ]
 
 
 def read_for(destination: str, codes: Sequence[str]) -> dict[str, Availability]:

@@ -80,16 +80,14 @@ def _attempt(call: str, work: Callable[["redis.Redis"], T]) -> T | None:
     return None
 
 
-def get(codes: Sequence[str]) -> dict[str, bytes]:
+def get_one(code: str) -> bytes | None:
+    """The value; None for a tombstone or a miss."""
+    # A call costs this process more than the answer's way: single reads of a busy moment share one.
+    return _single.get(code)
+
+
+def get(wanted: Iterable[str]) -> dict[str, bytes]:
     """Values by code.  Tombstones and misses are left out."""
-    if len(codes) == 1:
-        # A call costs this process more than the answer's way: single reads of a busy moment share one.
-        value = _single.get(codes[0])
-        return {} if value is None else {codes[0]: value}
-    return _get(codes)
-
-
-def _get(wanted: Iterable[str]) -> dict[str, bytes]:
     codes = list(wanted)
     entries: list[Any] | None = _attempt("get", lambda client: client.mget([_keys(code)[0] for code in codes]))
     return {
@@ -99,7 +97,7 @@ def _get(wanted: Iterable[str]) -> dict[str, bytes]:
     }
 
 
-_single = Together(_get)
+_single = Together(get)
 
 
 def lease(codes: Iterable[str]) -> dict[str, str]:

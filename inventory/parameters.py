@@ -40,7 +40,7 @@ def min_version(request: Request) -> int:
 
 def destination(request: Request) -> str:
     """The country to send to; "" if the caller does not say."""
-    given = request.query_params.get("destination")
+    given = _given(request, "destination")
     if given is None:
         return ""
     if not _COUNTRY.fullmatch(given):
@@ -58,7 +58,7 @@ def limit(request: Request) -> int:
 
 def cursor(request: Request) -> str:
     """The code after which the page starts; "" for the first page.  Cursors are signed: a forged one is refused."""
-    given = request.query_params.get("cursor")
+    given = _given(request, "cursor")
     if given is None:
         return ""
     try:
@@ -71,8 +71,13 @@ def cursor_after(code: str) -> str:
     return _CURSOR.sign(code)
 
 
+def _given(request: Request, name: str) -> str | None:
+    # Single reads mostly have no query, and an empty one would be parsed and kept for each.
+    return request.query_params.get(name) if request.META.get("QUERY_STRING") else None
+
+
 def _number(request: Request, name: str, *, default: int) -> int:
-    given = request.query_params.get(name)
+    given = _given(request, name)
     if given is None:
         return default
     if not _NUMBER.fullmatch(given):

@@ -32,7 +32,7 @@ class Together(Generic[Value]):
 
     def get(self, key: str) -> Value | None:
         """The value, None if there is none, or if whoever read for us failed."""
-        ticket = _Ticket[Value](key)
+        ticket: _Ticket[Value] = _Ticket(key)
         with self._mutex:
             if self._reading:
                 ticket.bell.acquire()

@@ -111,7 +111,7 @@ class StockOfSku(Endpoint):
         if destination:
             found = availability.read_for(destination, [code]).get(code)
         else:
-            found = availability.read([code], min_version=version).get(code)
+            found = availability.read_one(code, min_version=version)
         if found is None:
             raise Problem(404, "unknown_sku", f"There is no SKU {code}.", sku=code)
         now = datetime.now(UTC)

@@ -13,9 +13,9 @@ class OrderNumber(StringConverter):
 register_converter(OrderNumber, "number")
 
 urlpatterns = [
-    path("orders", views.OrdersView.as_view()),
-    path("orders/<number:number>", views.OrderView.as_view()),
-    path("orders/<number:number>/cancel", views.CancelView.as_view()),
-    path("reservations", views.ReservationsView.as_view()),
-    path("reservations/<uuid:reservation>", views.ReservationView.as_view()),
+    path("api/v1/orders", views.OrdersView.as_view()),
+    path("api/v1/orders/<number:number>", views.OrderView.as_view()),
+    path("api/v1/orders/<number:number>/cancel", views.CancelView.as_view()),
+    path("api/v1/reservations", views.ReservationsView.as_view()),
+    path("api/v1/reservations/<uuid:reservation>", views.ReservationView.as_view()),
 ]

@@ -22,8 +22,12 @@ def fresh_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(availability, "_EPOCH_SECONDS", 0)
 
 
-def read(code: str = "TEA", **options: object) -> Availability:
-    return availability.read([code], **options)[code]  # type: ignore[arg-type]
+def read(code: str = "TEA") -> Availability:
+    """What both ways to read one SKU say."""
+    alone = availability.read_one(code)
+    assert alone is not None
+    assert availability.read([code])[code] == alone
+    return alone
 
 
 def queries_of(call: Callable[[], object]) -> list[str]:
@@ -43,6 +47,7 @@ def test_the_second_read_is_served_from_redis(make_level):
 def test_unknown_and_inactive_skus_are_left_out(make_level, make_sku):
     make_level(make_sku("OLD", active=False), 5)
     assert availability.read(["OLD", "NONE"]) == {}
+    assert [availability.read_one(code) for code in ("OLD", "NONE")] == [None, None]
 
 
 @pytest.mark.parametrize(("units", "status"), [(6, "in_stock"), (5, "low_stock"), (0, "out_of_stock")])

@@ -77,6 +77,7 @@ def test_a_cached_answer_ages(api_client, make_level, make_supplier, time_machin
 def test_a_cached_answer_needs_no_query(api_client, make_level, django_assert_num_queries):
     make_level("A-1")
     first = api_client.get("/api/v1/stock/A-1").json()
+    availability.current_epoch()  # asked for twice a second, by whoever finds a cached answer
     with django_assert_num_queries(0):
         assert api_client.get("/api/v1/stock/A-1").json() == first
 
