@@ -1,8 +1,7 @@
 """Orders and holds over HTTP."""
 
-from dataclasses import replace
 from http import HTTPStatus
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.http import Http404, HttpResponse
@@ -20,7 +19,7 @@ from storefronts import sku_throttling
 from storefronts.bodies import idempotency_key
 from storefronts.endpoints import Endpoint, json_response, principal
 from storefronts.models import Scope
-from storefronts.problems import Busy, Problem, request_id
+from storefronts.problems import Busy, Problem, problem_response, request_id
 
 UNDECIDED = (
     LockBusyError,
@@ -41,17 +40,14 @@ def place(wanted: Intent) -> Outcome:
 
 
 def answer(outcome: Outcome) -> HttpResponse:
-    """Raises: Problem for whatever is not placed."""
+    """Raises: Problem for what is neither placed nor refused."""
     match outcome:
         case Placed(content):
             return json_response(content, HTTPStatus.CREATED)
         case Refused(shortages):
-            raise Problem(
-                HTTPStatus.CONFLICT,
-                "insufficient_inventory",
-                "Nothing was placed; each short line is named with what could be sold.",
-                shortages=shortages,
-            )
+            # Not raised: of a sold-out SKU there are thousands a second, and the way through an exception costs.
+            detail = "Nothing was placed; each short line is named with what could be sold."
+            return problem_response(HTTPStatus.CONFLICT, "insufficient_inventory", detail, {"shortages": shortages})
         case NotOrderable(lines):
             raise Problem(
                 HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -71,8 +67,8 @@ def origin(request: Request) -> Origin:
     return Origin(f"storefront:{principal(request).slug}", request_id())
 
 
-def intent(request: Request, key: str, body: OrderBody | ReservationBody) -> Intent:
-    """What orders and holds have in common.  Raises: Problem 429."""
+def intent(request: Request, key: str, body: OrderBody | ReservationBody, **own: Any) -> Intent:
+    """What orders and holds have in common.  own: what one of them has alone.  Raises: Problem 429."""
     asked, lines = origin(request), bodies.merged_lines(body.lines)
     sku_throttling.count(principal(request), [code for code, _ in lines])
     return Intent(
@@ -80,10 +76,10 @@ def intent(request: Request, key: str, body: OrderBody | ReservationBody) -> Int
         actor=asked.actor,
         key=key,
         fingerprint=bodies.fingerprint(body),
-        reference="",
         lines=lines,
         destination=body.destination or "",
         request_id=asked.request_id,
+        **own,
     )
 
 
@@ -94,8 +90,10 @@ class OrdersView(Endpoint):
     def post(self, request: Request) -> HttpResponse:
         key = idempotency_key(request)
         body = bodies.read_order(request)
-        order = replace(
-            intent(request, key, body),
+        order = intent(
+            request,
+            key,
+            body,
             reference=body.reference,
             reservation=UUID(body.reservation) if body.reservation else None,
         )
@@ -137,7 +135,7 @@ class ReservationsView(Endpoint):
     def post(self, request: Request) -> HttpResponse:
         key = idempotency_key(request)
         body = bodies.read_reservation(request)
-        return answer(place(replace(intent(request, key, body), hold_seconds=body.ttl_seconds)))
+        return answer(place(intent(request, key, body, reference="", hold_seconds=body.ttl_seconds)))
 
 
 class ReservationView(Endpoint):

@@ -48,7 +48,7 @@ def decode(raw: bytes, decoder: msgspec.json.Decoder[T]) -> T:
         raise _invalid(str(error)) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise malformed("The body is not JSON in UTF-8.") from error
-    json.loads(raw, object_pairs_hook=_refuse_duplicates)
+    _NO_DUPLICATES.decode(raw.decode())
     return body
 
 
@@ -85,3 +85,7 @@ def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> None:
     if len(set(names)) != len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise malformed(f"Object contains the field `{twice}` twice.")
+
+
+# Made once: `json.loads` would make one for each body.
+_NO_DUPLICATES = json.JSONDecoder(object_pairs_hook=_refuse_duplicates)
