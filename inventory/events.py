@@ -89,9 +89,10 @@ def _line(position: Position, affected: set[int], caution: Caution) -> Line:
     return Line(position.code, position.available(), replace(position, levels=levels).available())
 
 
-def switch_on(event_id: int) -> SalesEvent:
+def switch_on(event_id: int, *, reason: str = "") -> SalesEvent:
     """From now on it acts in its time, in every process within a second.
 
+    reason: a person's, for the history; empty: what it does is noted instead.
     Raises: EventError if it is on already, or over before it began.
     """
     with transaction.atomic():
@@ -104,12 +105,16 @@ def switch_on(event_id: int) -> SalesEvent:
         event.starts_at = max(event.starts_at, now)
         event.every_supplier, event.every_sku = not event.suppliers.exists(), not event.skus.exists()
         event.switched_on = True
-        _note(event, now, f"Switched on; {preview(event)}"[:100])
+        _note(event, now, f"Switched on: {reason}" if reason else f"Switched on; {preview(event)}")
     return event
 
 
-def switch_off(event_id: int) -> SalesEvent:
-    """End it now; one that has not begun becomes a draft again.  Raises: EventError if it is not on, or over."""
+def switch_off(event_id: int, *, reason: str = "") -> SalesEvent:
+    """End it now; one that has not begun becomes a draft again.
+
+    reason: a person's, for the history.
+    Raises: EventError if it is not on, or over.
+    """
     with transaction.atomic():
         event = SalesEvent.objects.select_for_update().get(pk=event_id)
         now = _now()
@@ -119,7 +124,7 @@ def switch_off(event_id: int) -> SalesEvent:
             event.ends_at = now
         else:
             event.switched_on = False
-        _note(event, now, "Switched off")
+        _note(event, now, f"Switched off: {reason}" if reason else "Switched off")
     return event
 
 
@@ -147,7 +152,7 @@ def phase_of(event: SalesEvent, now: datetime) -> Phase:
 
 def _note(event: SalesEvent, now: datetime, reason: str) -> None:
     event.phase = phase_of(event, now)
-    event._change_reason = reason  # type: ignore[attr-defined]  # noqa: SLF001 - how the history takes it
+    event._change_reason = reason[:100]  # type: ignore[attr-defined]  # noqa: SLF001 - how the history takes it
     event.save()
 
 

@@ -12,14 +12,14 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
-from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from inventory import events
 from inventory.admin.pages import Table, TablesAdmin, may
 from inventory.models import SalesEvent, Sku
-from suppliers.dialogs import close_dialog, confirmation
+from suppliers.dialogs import close_dialog
 from suppliers.history_admin import HistoryAdmin
+from suppliers.stop_switch import ReasonDialog, why
 
 PHASE_LABELS = {"draft": "info", "planned": "warning", "running": "danger", "over": "success"}
 SHOWN = 50
@@ -129,12 +129,12 @@ class SalesEventAdmin(TablesAdmin, HistoryAdmin):
         permissions=["switch"],
         url_path="switch-on",
         icon="local_fire_department",
-        dialog=confirmation(
+        dialog=why(
             "Switch it on?", "It acts from its start to its end; what it does is shown below the form.", "Switch on"
         ),
     )
-    def switch_on(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
-        return self._switch(request, object_id, on=True)
+    def switch_on(self, request: HttpRequest, form: ReasonDialog, object_id: str) -> HttpResponse:
+        return self._switch(request, object_id, form.cleaned_data["reason"], on=True)
 
     @action(
         description="Switch off",
@@ -142,18 +142,19 @@ class SalesEventAdmin(TablesAdmin, HistoryAdmin):
         url_path="switch-off",
         icon="undo",
         variant=ActionVariant.DANGER,
-        dialog=confirmation("Switch it off?", "All is as before, within a second.", "Switch off"),
+        dialog=why("Switch it off?", "All is as before, within a second.", "Switch off"),
     )
-    def switch_off(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
-        return self._switch(request, object_id, on=False)
+    def switch_off(self, request: HttpRequest, form: ReasonDialog, object_id: str) -> HttpResponse:
+        return self._switch(request, object_id, form.cleaned_data["reason"], on=False)
 
-    def _switch(self, request: HttpRequest, object_id: str, *, on: bool) -> HttpResponse:
+    def _switch(self, request: HttpRequest, object_id: str, reason: str, *, on: bool) -> HttpResponse:
         try:
-            event = (events.switch_on if on else events.switch_off)(int(object_id))
+            event = (events.switch_on if on else events.switch_off)(int(object_id), reason=reason)
         except events.EventError as error:
             messages.error(request, str(error))
         else:
-            self.log_change(request, event, "Switched on." if on else "Switched off.")
+            effect = f" ({events.preview(event)})" if on else ""
+            self.log_change(request, event, f"Switched {'on' if on else 'off'}: {reason}{effect}")
             messages.success(request, f"{event} is {'on' if on else 'off'}.")
         return close_dialog(reverse("admin:inventory_salesevent_change", args=[object_id]))
 

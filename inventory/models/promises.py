@@ -84,6 +84,7 @@ class Allocation(models.Model):
             models.CheckConstraint(
                 condition=Q(at_risk=0) | Q(state="lost", at_risk__lte=F("quantity")), name="allocation_at_risk"
             ),
+            models.CheckConstraint(condition=Q(observed__lte=F("quantity")), name="allocation_observed"),
         ]
         indexes = [
             models.Index(
@@ -159,6 +160,10 @@ class StockMovement(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(sellable_after__gte=0, allocated_after__gte=0), name="movement_not_negative"
+            ),
+            # Whoever gives a unit back twice has taken it twice: what came before was not there.
+            models.CheckConstraint(
+                condition=Q(sellable_before__gte=0, allocated_before__gte=0), name="movement_begins_not_negative"
             ),
             # The guard of the deduction: it raises, so that it holds with the COMMIT already on its way.
             models.CheckConstraint(

@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from django.db import DatabaseError, IntegrityError, connection
 
 from inventory import audit, availability
-from inventory.models import Sku, StockLevel, StockMovement
+from inventory.models import Allocation, Sku, StockLevel, StockMovement
 from inventory.tests.test_settlement import confirmed, promise, read
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -81,6 +81,28 @@ def test_a_version_is_written_once(level):
     movement.pk = None
     with pytest.raises(IntegrityError, match="movement_version"):
         movement.save(force_insert=True)
+
+
+def test_units_that_were_not_there_cannot_be_taken_from(level):
+    """Whoever gives one hold's units to two orders has less than none of them in between."""
+    before = StockMovement.objects.filter(level=level).latest("version")
+    changes = {"allocated_before": -1, "allocated_delta": before.allocated_after + 1}
+    movement = StockMovement(**{**before_values(before), **changes, "version": before.version + 1})
+    with pytest.raises(IntegrityError, match="movement_begins_not_negative"):
+        movement.save(force_insert=True)
+
+
+def before_values(movement: StockMovement) -> dict[str, object]:
+    names = [field.attname for field in StockMovement._meta.concrete_fields if field.attname not in ("id", "at")]
+    return {name: getattr(movement, name) for name in names}
+
+
+def test_no_more_is_seen_of_a_promise_than_it_has(level):
+    promise = Allocation(
+        level=level, sku=level.offers.get().sku, reference="N-1", quantity=2, observed=3, state="confirmed"
+    )
+    with pytest.raises(IntegrityError, match="allocation_observed"):
+        promise.save(force_insert=True)
 
 
 def test_honest_books_have_no_differences(level):

@@ -30,9 +30,9 @@ def planned(client, **fields):
     return SalesEvent.objects.get()
 
 
-def switch(client, event, word):
+def switch(client, event, word, reason="the fair begins"):
     page = f"{EVENTS}{event.pk}/switch-{word}/"
-    client.post(page, {"_form_submitted": "on"})
+    client.post(page, {"_form_submitted": "on", "reason": reason})
     event.refresh_from_db()
     return event
 
@@ -52,18 +52,31 @@ def test_switching_is_recorded_and_freezes_the_form(sign_in, make_level):
     merchant = sign_in("merchant")
     event = switch(merchant, planned(merchant), "on")
     assert event.switched_on
-    assert LogEntry.objects.filter(change_message="Switched on.").count() == 1
+    acts = LogEntry.objects.filter(change_message="Switched on: the fair begins (1 SKUs: 10 → 6 available)")
+    assert acts.count() == 1
     assert merchant.post(f"{EVENTS}{event.pk}/change/", form(buffer_units=0)).status_code == 403
     assert merchant.get(f"{EVENTS}{event.pk}/change/").status_code == 200
     newest = event.history.latest()
     assert (newest.history_user.username, newest.history_change_reason) == (
         "merchant",
-        "Switched on; 1 SKUs: 10 → 6 available",
+        "Switched on: the fair begins",
     )
     event = switch(merchant, event, "off")
     assert event.ends_at <= datetime.now(UTC)
     assert merchant.get(f"{EVENTS}{event.pk}/change/").status_code == 200
     assert merchant.get(EVENTS).status_code == 200
+
+
+def test_nobody_switches_without_a_reason(sign_in, make_level):
+    make_level("TEA", 10)
+    merchant = sign_in("merchant")
+    event = switch(merchant, planned(merchant), "on", reason="")
+    assert not event.switched_on
+    event = switch(merchant, switch(merchant, event, "on"), "off", reason=" ")
+    assert event.ends_at > datetime.now(UTC)
+    assert switch(merchant, event, "off", reason="rained off").history.latest().history_change_reason == (
+        "Switched off: rained off"
+    )
 
 
 def test_unknown_codes_are_named_and_nothing_is_made(sign_in):
