@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from django.db import connection
 
-from inventory import arrays, discrepancies, terms, transitions
+from inventory import arrays, discrepancies, terms, trust
 from inventory.caution import Window
 from inventory.inclusion import Promise
 from inventory.positions import INHERITS, OF_EVENT, READ_AT
@@ -33,7 +33,7 @@ ORDER BY level.id
 """
 _SUPPLIERS = f"""
 SELECT id, settlement_lag_seconds, exclusive, replicas,
-       {discrepancies.INFLATES} OR {discrepancies.HARD_JUMPS} >= {transitions.BOAST}
+       {discrepancies.INFLATES} OR {discrepancies.HARD_JUMPS} >= {trust.BOAST}
 FROM suppliers_supplier supplier WHERE id IN (SELECT supplier_id FROM inventory_stocklevel WHERE id = ANY(%s::bigint[]))
 """
 # Also of events that have ended since: a reading belongs to the time that it is as new as.

@@ -9,7 +9,6 @@ from inventory import caution, inclusion, trust
 from inventory.inclusion import Included, Promise
 
 COPIES_ASKED_AT = (1 / 3, 2 / 3, 1)  # of the lag after a rise: whoever asks once meets the same copy too often
-BOAST = 3  # jumps at one supplier: so many at once may be no restocking
 HOLD_AT_LEAST = timedelta(seconds=60)
 HOLD_AT_MOST = timedelta(days=1)
 # A level that was not refused for this long after its last hold is trusted as if it had never been.
@@ -197,6 +196,9 @@ def _doubted(level: Standing, reported: int | None, read_at: datetime, settled: 
     if repeated and (rise is trust.Rise.PLAUSIBLE or (rise is trust.Rise.JUMP and not level.boasting)):
         return None
     waiting = before.quarantined_reported
+    if since and level.boasting and not level.replicas and _came_down(level, reported):
+        # Beside others it would show that an inflation is over.  Alone it must not take that from those to come.
+        return replace(before, read_at=level.known_at, misses=0)
     return replace(
         before,
         read_at=level.known_at,
@@ -246,6 +248,12 @@ def _is_repeat(level: Standing, reported: int, taken: int) -> bool:
     # A number that only a person may let pass is no witness for one that needs none.
     hard = [_risen(trusted, number, taken, level.policy) is trust.Rise.HARD for number in (waiting, reported)]
     return hard != [True, False] and trust.rise(waiting, reported, level.policy) is trust.Rise.PLAUSIBLE
+
+
+def _came_down(level: Standing, reported: int) -> bool:
+    """Whether the number fell by as much as would be a jump the other way."""
+    waiting = level.numbers.quarantined_reported
+    return waiting is not None and trust.rise(reported, waiting, level.policy) is not trust.Rise.PLAUSIBLE
 
 
 def _cap(level: Standing, reported: int | None, read_at: datetime, settled: int) -> int | None:

@@ -8,6 +8,8 @@ from decimal import Decimal
 
 from inventory.lots import SINGLY, Lots
 
+BOAST = 3  # jumps at one supplier: so many at once may be no restocking
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
@@ -101,6 +103,22 @@ def rise(expected: int, reported: int, policy: Policy) -> Rise:
     if policy.hard_jump_ratio is None or expected == 0 or reported < expected * policy.hard_jump_ratio:
         return Rise.JUMP
     return Rise.HARD
+
+
+def boasts(in_stock: int, jumped: int, share: Decimal | None) -> bool:
+    """Whether so many numbers of a supplier jumped at once that it may be inflating all of them.
+
+    in_stock: those that were above 0 before, of which so many jumped.  share: of them that may; None: any.
+    """
+    return share is not None and jumped >= BOAST and jumped > share * in_stock
+
+
+def vouch(kept: int, jumped: int, share: Decimal | None) -> bool:
+    """Whether the numbers that did not jump show that those which did are no inflation of everything.
+
+    kept: those that would have shown one, and did not.  share: as in `boasts`.
+    """
+    return share is None or (kept >= BOAST and jumped <= share * (kept + jumped))
 
 
 def aged(told: Sellable, read_at: datetime | None, policy: Policy, *, now: datetime) -> Sellable:

@@ -43,12 +43,13 @@ class Scenario:
     snapshot_every: float = 300.0
     phantoms: int = 0
     inflation: Window | None = None
+    boast: Window | None = None
     flash: Window | None = None
     event: Window | None = None
 
     def ordinary(self) -> "Scenario":
         """The days before: the same supplier without the event."""
-        return replace(self, inflation=None, flash=None, event=None)
+        return replace(self, inflation=None, boast=None, flash=None, event=None)
 
 
 SCENARIOS = (

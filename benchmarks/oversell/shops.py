@@ -1,6 +1,6 @@
 """The strategies.  All of them decide by `inventory.sourcing`; they differ in what they make of a reading."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -41,6 +41,7 @@ class Shop:
     takes_snapshots = True
     reads_after_order = False
     reads_to_settle = False
+    reads_wanted = False  # whether what is refused is read again before its turn
 
     def __init__(self, skus: int, declared_lag: float, *, replicas: bool = False) -> None:
         self.lag = timedelta(seconds=declared_lag)
@@ -80,6 +81,13 @@ class Shop:
     def reads_again(self, sku: int) -> Sequence[float]:  # noqa: ARG002
         """Seconds from a reading until the same is read again because it is in doubt."""
         return ()
+
+    def beside(self, skus: Sequence[int]) -> Sequence[int]:  # noqa: ARG002
+        """What is read with these, to know what their numbers are worth."""
+        return ()
+
+    def hear(self, said: Mapping[int, int]) -> None:
+        """All that one answer says, before any of it is taken in."""
 
     def read(self, sku: int, reported: int, read_at: float) -> bool:
         """Whether the reading counts."""

@@ -14,6 +14,7 @@ from benchmarks.oversell.upstream import Upstream
 DEADLINE = 10.0  # seconds until a read is given up
 RETRY = 2.0
 COALESCE = 5.0  # seconds: one read for all orders of a SKU in them
+WANTED = 15.0  # seconds: what is refused is read again no more often
 BELL = 0.5  # seconds from an order to the workers that tell upstream and read again
 MARGIN = 1.0  # seconds by which the read that settles an order is sent later than it might be
 LEARN_EVERY = 6 * HOUR
@@ -129,6 +130,8 @@ class Day:
 
     def _refused(self, sku: int, units: int, there: int) -> None:
         self._forget_owed(sku)
+        if self.shop.reads_wanted:
+            self._read_soon(sku, WANTED)
         if units <= there - self._owed[sku]:
             self.tally.wrongly_refused += units
             self._owed[sku] += units
@@ -171,6 +174,7 @@ class Day:
 
     def _ask(self, skus: Iterable[int], then: Callable[[], None] | None = None, *, patient: bool = True) -> None:
         """Read these SKUs.  then: what waits for the answer.  patient: try again if none comes."""
+        skus = [*skus, *self.shop.beside([*skus])]
         asked, latency = self.now, self.upstream.latency()
         if latency > DEADLINE:
             if patient:
@@ -185,8 +189,10 @@ class Day:
             self.at(asked + latency, then)
 
     def _arrive(self, skus: Iterable[int], *, asked: float, as_of: float) -> None:
-        for sku in skus:
-            if self.shop.read(sku, self.upstream.reported(sku, as_of), asked):
+        said = {sku: self.upstream.reported(sku, as_of) for sku in skus}
+        self.shop.hear(said)
+        for sku, reported in said.items():
+            if self.shop.read(sku, reported, asked):
                 self._as_of[sku] = (asked, as_of)
             for delay in self.shop.reads_again(sku):
                 self._read_soon(sku, delay)

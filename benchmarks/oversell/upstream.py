@@ -48,7 +48,8 @@ class Upstream:
         inflation = self.scenario.inflation
         if inflation and inflation.covers(as_of):
             units += int(inflation.factor * self._delivery[sku])
-        return units
+        boast = self.scenario.boast
+        return int(boast.factor * units) if boast and boast.covers(as_of) else units
 
     def ours_since(self, sku: int, as_of: float) -> int:
         """Units that we bought and that data of that time does not show."""

@@ -153,8 +153,7 @@ class SalesEventAdmin(TablesAdmin, HistoryAdmin):
         except events.EventError as error:
             messages.error(request, str(error))
         else:
-            effect = f" ({events.preview(event)})" if on else ""
-            self.log_change(request, event, f"Switched {'on' if on else 'off'}: {reason}{effect}")
+            self.log_change(request, event, f"Switched {'on' if on else 'off'}: {reason}")
             messages.success(request, f"{event} is {'on' if on else 'off'}.")
         return close_dialog(reverse("admin:inventory_salesevent_change", args=[object_id]))
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 import structlog
 from django.db import connection, transaction
 
-from inventory import discrepancies
+from inventory import discrepancies, trust
 from inventory.models import Discrepancy, Effect, Feed, Snapshot
 from inventory.snapshots import guards, mapping, merging, runs, staging, witnesses
 from inventory.snapshots.ahead import read_ahead
@@ -176,7 +176,7 @@ def _weigh(run: Run) -> Moves:
     moves = staging.moves(run.snapshot.pk, run.supplier)
     if feed and feed.is_vouched_for(runs.clock()):
         run.proof = Proof.PERSON
-    elif guards.boasts(moves, run.supplier.mass_jump_share):
+    elif trust.boasts(moves.in_stock, moves.jumped, run.supplier.mass_jump_share):
         rises = staging.rises(run.snapshot.pk, run.supplier, witnesses.SHOWN)
         witnesses.report(run.supplier, moves, rises)
     else:

@@ -6,7 +6,6 @@ from decimal import Decimal
 from operator import attrgetter
 from typing import Any
 
-from inventory import transitions
 from suppliers.readings import Json, Page, StockRow
 
 LARGEST = 2**31 - 1
@@ -97,15 +96,6 @@ def check_moves(moves: Moves, mass_zero_share: Decimal | None, mass_jump_share: 
                 zero=moves.zero,
                 jumped=moves.jumped,
             )
-
-
-def boasts(moves: Moves, mass_jump_share: Decimal | None) -> bool:
-    """Whether so many of these rows jumped that the supplier may be inflating all of them.  None: it never does."""
-    return (
-        mass_jump_share is not None
-        and moves.jumped >= transitions.BOAST
-        and moves.jumped > mass_jump_share * moves.in_stock
-    )
 
 
 def whole_units(row: StockRow) -> tuple[int | None, frozenset[str]]:

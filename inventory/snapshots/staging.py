@@ -179,10 +179,13 @@ RETURNING level.id, level.misses
 """
 # The rule of `trust.rise` over all rows at once; it may differ by what orders settle, for it counts a mass of rows.
 _LEFT = "GREATEST(0, level.reported - level.allocated)"
+# What waits and came down as far as it had jumped says that an inflation is over, whatever was delivered meanwhile.
 _JUMPED = f"""
 (staged.available > level.reported AND staged.available - {_LEFT} > %(jump_units)s
  AND staged.available > {_LEFT} * %(jump_ratio)s::numeric
- AND (%(sentinel_at)s::int IS NULL OR level.reported < %(sentinel_at)s::int))
+ AND (%(sentinel_at)s::int IS NULL OR level.reported < %(sentinel_at)s::int)
+ AND (level.quarantined_reported IS NULL OR level.quarantined_reported - staged.available <= %(jump_units)s
+      OR level.quarantined_reported <= staged.available * %(jump_ratio)s::numeric))
 """
 _IN_STOCK = """
 FROM inventory_staging staged

@@ -12,10 +12,9 @@ from typing import Any
 
 from django.db import connection
 
-from inventory import discrepancies, terms, transitions, trust
+from inventory import discrepancies, terms, trust
 from inventory.discrepancies import Finding
 from inventory.models import Discrepancy, StockLevel
-from inventory.snapshots import guards
 from inventory.snapshots.guards import Moves
 from inventory.transitions import Proof
 from suppliers.models import Supplier
@@ -41,7 +40,7 @@ def wanted(supplier: Supplier, asked: Mapping[int, StockLevel]) -> dict[int, Sto
     waiting = [level for level in asked.values() if level.quarantined_at]
     if not waiting or supplier.jump_ratio is None or supplier.mass_jump_share is None:
         return {}
-    wanted = min(len(waiting) + transitions.BOAST, MOST)
+    wanted = min(len(waiting) + trust.BOAST, MOST)
     found: list[int] = []
     for uid, location in ((waiting[0].external_id, waiting[0].location), ("", "")):
         found += _near(supplier, (uid, location), [*asked, *found], wanted - len(found))
@@ -64,12 +63,10 @@ def heard(supplier: Supplier, levels: Mapping[int, StockLevel], said: Mapping[in
     kept = sum(_kept(level, said.get(pk), policy) for pk, level in levels.items())
     jumps = [_rise(level, said.get(pk)) for pk, level in levels.items() if _jumped(level, said.get(pk), policy)]
     moves = Moves(in_stock=kept + len(jumps), zero=0, jumped=len(jumps))
-    if guards.boasts(moves, supplier.mass_jump_share):
-        report(supplier, moves, jumps[:SHOWN])
-        return Proof.NONE
     share = supplier.mass_jump_share
-    told = share is None or (kept >= transitions.BOAST and moves.jumped <= share * moves.in_stock)
-    return Proof.OTHERS if told else Proof.NONE
+    if trust.boasts(moves.in_stock, moves.jumped, share):
+        report(supplier, moves, jumps[:SHOWN])
+    return Proof.OTHERS if trust.vouch(kept, moves.jumped, share) else Proof.NONE
 
 
 def report(

@@ -52,7 +52,7 @@ def test_switching_is_recorded_and_freezes_the_form(sign_in, make_level):
     merchant = sign_in("merchant")
     event = switch(merchant, planned(merchant), "on")
     assert event.switched_on
-    acts = LogEntry.objects.filter(change_message="Switched on: the fair begins (1 SKUs: 10 → 6 available)")
+    acts = LogEntry.objects.filter(change_message="Switched on: the fair begins")
     assert acts.count() == 1
     assert merchant.post(f"{EVENTS}{event.pk}/change/", form(buffer_units=0)).status_code == 403
     assert merchant.get(f"{EVENTS}{event.pk}/change/").status_code == 200

@@ -255,3 +255,14 @@ def test_a_person_spares_even_the_first_reading():
     read = transitions.by_reading(transitions.proven(doubting(), Proof.PERSON), 400, seconds(1))
     assert read is not None
     assert (read.numbers.reported, read.numbers.quarantined_at) == (400, None)
+
+
+def test_a_number_that_came_down_alone_leaves_what_waits_for_those_that_can_prove_it():
+    numbers = replace(doubting(10).numbers, quarantined_reported=400, quarantined_at=NOON)
+    level = replace(doubting(10), policy=replace(SUSPICIOUS, hard_jump_ratio=None), numbers=numbers)
+    alone = transitions.by_reading(transitions.proven(level, Proof.NONE), 40, seconds(60))
+    assert alone is not None
+    assert alone.numbers == numbers
+    beside = transitions.by_reading(replace(level, numbers=alone.numbers), 40, seconds(90))
+    assert beside is not None
+    assert (beside.numbers.reported, beside.numbers.quarantined_at) == (40, None)

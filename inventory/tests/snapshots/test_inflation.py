@@ -180,6 +180,23 @@ def test_in_a_small_catalogue_each_level_waits_and_the_supplier_is_told_of(few):
     assert len(numbers()) == 14
 
 
+def test_when_it_ends_what_was_delivered_meanwhile_is_believed(few):
+    """All that came in during the inflation is a jump still; that the numbers came down shows that it is over."""
+    supplier = connect(few, settlement_lag_seconds=0)
+    run(supplier)
+    few.set(inflation={"k": 10})
+    run(supplier)
+    for code in numbers():
+        few.restock(code, 40)
+    run(supplier)
+    assert set(numbers().values()) == {(7, 470)}
+    few.set(profile="calm")
+    read_directly(supplier)  # which alone proves nothing, and must not hide that all of them came down
+    run(supplier)
+    assert set(numbers().values()) == {(47, None)}
+    assert not Discrepancy.objects.filter(state="open").exists()
+
+
 def test_a_person_believes_all_of_it(supplier, chaos, sign_in):
     chaos.set(inflation={"k": 10})
     read_directly(supplier)
