@@ -207,7 +207,7 @@ STOCK_CACHE_SECONDS = 30  # the longest a value may outlive a writer that lost R
 STOCK_TOMBSTONE_SECONDS = 5  # longer than any placement transaction may idle
 STREAM_SECONDS = 300  # then the listener comes back, perhaps to a process with less to do
 SYNC_COALESCE_SECONDS = 5  # at most one incremental read per level in this window
-PUSHES_AT_ONCE = 4  # suppliers' pushes that one process stores at a time: orders need its connections more
+PUSHES_AT_ONCE = 2  # suppliers' pushes that one process stores at a time: orders need its connections more
 ALERT_ESCALATE_SECONDS = env.int("ALERT_ESCALATE_SECONDS", default=1800)  # open for so long and nobody is at it
 WORKERS_PER_SUPPLIER = env.int("WORKERS_PER_SUPPLIER", default=3)  # at once; see inventory.bulkhead
 EFFECT_LEASE_SECONDS = 60  # longer than any effect works

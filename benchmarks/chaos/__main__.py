@@ -34,6 +34,8 @@ def main() -> int:
     shutil.rmtree(stack.folder, ignore_errors=True)
     try:
         os.environ.update(stack.start())
+        os.environ.setdefault("LOG_LEVEL", "ERROR")  # what is printed is a table
+        (stack.folder / "static").mkdir(exist_ok=True)
         set_up(stack)
         return int(import_module("benchmarks.chaos.matrix").run(stack.folder, options))
     except KeyboardInterrupt:

@@ -18,7 +18,7 @@ from inventory.locks import LockBusyError
 from inventory.models import Effect, Snapshot
 from orders import cancellation, placement
 from orders.combiner import Combiner
-from orders.intents import Intent, Placed, Refused
+from orders.intents import Intent, Outcome, Placed
 from storefronts.models import Storefront
 
 BUYER_PAUSE, WORKER_PAUSE, SNAPSHOT_PAUSE, LOOKUP_PAUSE = 0.1, 0.1, 0.7, 1.0  # seconds
@@ -103,7 +103,8 @@ class Crew:
 
         return order
 
-    def _answer(self, intent: Intent) -> Placed | Refused | object | None:
+    def _answer(self, intent: Intent) -> Outcome | None:
+        """None: undecided."""
         try:
             return self._combiner.submit(intent)
         except (LockBusyError, DatabaseError, placement.KeyContendedError):

@@ -16,8 +16,8 @@ from inventory.models import Sku, StockLevel
 from inventory_project.localstack.processes import spawn, stop_group
 
 from . import pair, report
+from .dialects import DIALECTS
 from .tempers import TEMPERS
-from .upstream import DIALECTS
 
 STOP_SECONDS = 30
 OUR_SERVERS = {"DATABASE_URL", "REDIS_URL", "CACHE_URL"}
@@ -28,7 +28,6 @@ UNABLE = {("webhook_storm", dialect) for dialect in ("shopify_lite", "top", "aop
 def run(folder: Path, options: argparse.Namespace) -> int:
     """0 if every promise was kept in every pair."""
     call_command("migrate", verbosity=0)
-    (folder / "static").mkdir(exist_ok=True)
     record = folder.with_suffix(".json")
     wanted = list(pairs(options.only, options.dialect))
     results = report.kept(record) if options.more else []

@@ -15,9 +15,10 @@ from storefronts.models import Storefront
 
 from .clerk import Clerk
 from .crew import Crew, Log
+from .dialects import pushing_to
 from .receiver import receiving
 from .tempers import SETTLEMENT_LAG, scenario
-from .upstream import BY_HAND, Upstream, running
+from .upstream import Upstream, running
 from .verdict import Claim, Side, claims, differences
 
 HEALING_SECONDS = 75.0  # the longest back-off, a lease, a lag and a snapshot
@@ -62,7 +63,7 @@ def run(temper: str, dialect: str, seed: int, seconds: float, log: Path) -> Resu
         storefront = Storefront.objects.create(slug=name[:50], name=name)
         crew = Crew(storefront, seed)
         try:
-            return _play(temper, sides, crew, (seconds, pushed_to))
+            return _play(temper, sides, crew, seconds, pushed_to)
         finally:
             crew.stop()
             connection.close()
@@ -78,15 +79,13 @@ def _open(upstream: Upstream, slug: str) -> Side:
     return Side(upstream, supplier)
 
 
-def _play(temper: str, sides: list[Side], crew: Crew, faults: tuple[float, str]) -> Result:
-    """faults: for how long, and where pushes go."""
+def _play(temper: str, sides: list[Side], crew: Crew, seconds: float, pushed_to: str) -> Result:
     chaotic, calm = sides
-    seconds, pushed_to = faults
-    chaotic.upstream.ask("chaos", scenario(temper, chaotic.upstream.pushing_to(pushed_to)))
+    chaotic.upstream.ask("chaos", scenario(temper, pushing_to(chaotic.upstream.dialect, pushed_to)))
     for side, name in ((chaotic, "wild"), (calm, "calm")):
         crew.buy(name, side.upstream.skus, BUYERS if side is chaotic else BUYERS // 2)
         crew.serve(name, side.supplier.pk, WORKERS if side is chaotic else 1)
-    if chaotic.upstream.dialect in BY_HAND:
+    if chaotic.upstream.is_by_hand:
         crew.employ(Clerk(chaotic).work)
     time.sleep(seconds)
     told = chaotic.upstream.ask("chaos")

@@ -13,8 +13,9 @@ from orders.models import Order, OrderLine
 from suppliers.models import Supplier
 
 from .crew import Log
+from .dialects import CALL_SECONDS
 from .tempers import INFLATED, OVERSELLS
-from .upstream import CALL_SECONDS, Upstream
+from .upstream import Upstream
 
 LONGEST_REQUEST, LONGEST_TASK = 8.0, 120.0  # seconds; G15
 MARGIN = 1.5  # seconds that a call's end may be seen late by the supplier on a busy machine
@@ -145,7 +146,7 @@ def _untold(side: Side) -> Iterator[str]:
 
 
 def _numbers(side: Side) -> Iterator[str]:
-    """Rows whose number is not the supplier's, or whose sold units are still subtracted."""
+    """Rows whose number is not the supplier's."""
     truth = {sku: row["on_hand"] for sku, row in side.upstream.truth().items()}
     open_levels = set(
         Discrepancy.objects.filter(supplier=side.supplier, state="open", level__isnull=False).values_list(

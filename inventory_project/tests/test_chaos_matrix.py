@@ -7,10 +7,11 @@ from cryptography.fernet import Fernet
 
 from benchmarks.chaos import pair, verdict
 from benchmarks.chaos.crew import Log
+from benchmarks.chaos.dialects import DIALECTS
 from benchmarks.chaos.matrix import pairs
 from benchmarks.chaos.report import keep, kept, line, table
 from benchmarks.chaos.tempers import TEMPERS, scenario
-from benchmarks.chaos.upstream import DIALECTS, ROWS, UNITS, Upstream
+from benchmarks.chaos.upstream import ROWS, UNITS, Upstream
 from benchmarks.chaos.verdict import Claim, Side
 from inventory import reconciliation, snapshots
 from inventory.models import Sku
