@@ -59,14 +59,15 @@ class Inflation:
     def watch(self) -> None:
         """Until the admin shows it."""
         slug = self.address.slug
-        self._shown(f"{slug} × {TIMES}: levels that the admin shows in quarantine", self._waiting)
-        self._shown(f"{slug} × {TIMES}: the admin's first page says", self._said)
+        self._shown(f"{slug} × {TIMES}: levels that the admin shows in quarantine", self._waiting, 1)
+        # The next may be in by the time that the second page is looked at.
+        self._shown(f"{slug} × {TIMES}: the admin's first page says", self._said, 2)
 
-    def _shown(self, claim: str, seen: Callable[[], str]) -> None:
+    def _shown(self, claim: str, seen: Callable[[], str], most: int) -> None:
         seconds = self._until(lambda: bool(seen()))
         whole = self._whole_snapshots()
         found = f"{seen() or 'nothing'} after {seconds:.1f} s, {whole} whole snapshots"
-        self.findings.note(claim, found, seconds < PATIENCE and whole <= 1)
+        self.findings.note(claim, found, seconds < PATIENCE and whole <= most)
 
     def end(self) -> None:
         ask(self.address, "chaos", {"inflation": None})
