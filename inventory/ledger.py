@@ -35,19 +35,18 @@ class Movement:
 
 
 # SKU rows first, all that share a level with the wanted ones, then levels: one order for everyone, no deadlock.
-_LOCK_SKUS_BY_CODE = """
+_LOCK_SKUS_BY_CODE = f"""
 SELECT id FROM inventory_sku WHERE id IN (
-    SELECT other.sku_id FROM inventory_sku sku
-    JOIN inventory_offer mine ON mine.sku_id = sku.id
-    JOIN inventory_offer other ON other.level_id = mine.level_id
-    WHERE sku.code = ANY(%s))
-   OR code = ANY(%s)
+    SELECT COALESCE(other.sku_id, sku.id) FROM inventory_sku sku
+    LEFT JOIN inventory_offer mine ON mine.sku_id = sku.id
+    LEFT JOIN inventory_offer other ON other.level_id = mine.level_id
+    WHERE sku.code = ANY({sql.CODES}))
 ORDER BY id FOR NO KEY UPDATE
 """
-_LOCK_LEVELS_BY_CODE = """
+_LOCK_LEVELS_BY_CODE = f"""
 SELECT id FROM inventory_stocklevel WHERE id IN (
     SELECT offer.level_id FROM inventory_sku sku JOIN inventory_offer offer ON offer.sku_id = sku.id
-    WHERE sku.code = ANY(%s))
+    WHERE sku.code = ANY({sql.CODES}))
 ORDER BY id FOR NO KEY UPDATE
 """
 _LOCK_SKUS_BY_LEVEL = """
@@ -63,7 +62,7 @@ def lock_codes(codes: Sequence[str]) -> None:
 
     Locks: Sku rows, then StockLevel rows, each in primary-key order.  Requires an open transaction.
     """
-    sql.execute(_LOCK_SKUS_BY_CODE, [list(codes), list(codes)])
+    sql.execute(_LOCK_SKUS_BY_CODE, [list(codes)])
     sql.execute(_LOCK_LEVELS_BY_CODE, [list(codes)])
 
 

@@ -184,17 +184,17 @@ SELECT sku.id, sku.code, sku.stop_selling OR COALESCE(board.stop_selling, false)
 WHERE sku.active AND {{condition}}
 ORDER BY sku.code, offer.priority, offer.id
 """
-_BY_CODE = _SELECT.format(condition="sku.code = ANY(%s)")
+_BY_CODE = _SELECT.format(condition=f"sku.code = ANY({sql.CODES})")
 _BY_PAGE = _SELECT.format(
     condition="sku.code IN (SELECT code FROM inventory_sku WHERE active AND code > %s ORDER BY code LIMIT %s)"
 )
 
-_SHARING = """
+_SHARING = f"""
 SELECT other.level_id, sharer.id, sharer.code FROM inventory_sku sku
 JOIN inventory_offer mine ON mine.sku_id = sku.id
 JOIN inventory_offer other ON other.level_id = mine.level_id
 JOIN inventory_sku sharer ON sharer.id = other.sku_id
-WHERE sku.code = ANY(%s)
+WHERE sku.code = ANY({sql.CODES})
 """
 
 

@@ -11,6 +11,9 @@ from psycopg_pool import PoolTimeout
 
 from inventory import arrays
 
+# An array of SKUs, as `= ANY({CODES})`.  Behind the SELECT the planner cannot see how many they are, so it keeps one
+# plan for all; else it would plan each statement anew, which takes longer than to run it.
+CODES = "(SELECT %s::text[])::text[]"
 _CONNECTION_LOST = ("08", "57P")  # SQLSTATE: connection exceptions, shutdown of the server or of this backend
 
 

@@ -39,6 +39,25 @@ def test_a_statement_that_failed_in_a_pipeline_can_be_sent_again(make_level):
         assert positions.ask(["TEA"])()["TEA"].available() == 3
 
 
+def custom_plans(parameter: str) -> int:
+    """How often the server planned a look at one SKU's stock, of twenty."""
+    text = positions._BY_CODE.replace(sql.CODES, parameter)
+    for _ in range(20):
+        sql.rows(sql.execute(text, [["TEA"]]))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT custom_plans FROM pg_prepared_statements WHERE statement = %s", [text.replace("%s", "$1")]
+        )
+        (count,) = cursor.fetchone()
+    return int(count)
+
+
+def test_a_look_at_stock_is_not_planned_anew_each_time(make_level):
+    make_level("TEA", 3)
+    assert custom_plans("%s::text[]") >= 15  # the control: an array that the planner can see into
+    assert custom_plans(sql.CODES) == 5  # as often as PostgreSQL tries before it keeps one
+
+
 @pytest.mark.parametrize(
     ("cause", "undecided"),
     [
