@@ -15,7 +15,7 @@ from psycopg.errors import UniqueViolation
 
 from inventory import arrays, ledger
 from inventory.ledger import Origin
-from inventory.positions import READ_AT
+from inventory.positions import OF_EVENT
 from inventory.snapshots import guards
 from suppliers.models import Supplier
 from suppliers.readings import StockRow
@@ -87,12 +87,17 @@ NOT EXISTS (SELECT 1 FROM inventory_levelpolicy own WHERE own.level_id = level.i
 AND NOT EXISTS (SELECT 1 FROM inventory_learnedbuffer alone
                 WHERE alone.supplier_id = level.supplier_id AND alone.level_id = level.id AND alone.until IS NULL)
 """
+# An event in whose time the reading may fall doubts what is usual otherwise.
+_EVENT = f"""
+EXISTS (SELECT 1 FROM inventory_salesevent event
+        WHERE event.switched_on AND event.ends_at > staged.read_at AND event.starts_at <= now() AND {OF_EVENT})
+"""
 # A reading that is no younger than its supplier's last whole snapshot may be outdated: that takes a second look.
 _IDLE = f"""
 level.allocated = 0 AND level.rejection_cap IS NULL AND level.misses = 0 AND level.quarantined_at IS NULL
 AND staged.read_at >= COALESCE(level.read_at, '-infinity')
 AND staged.read_at >= COALESCE(feed.complete_until, '-infinity')
-AND {_COMMON}
+AND {_COMMON} AND NOT {_EVENT}
 AND NOT EXISTS (SELECT 1 FROM inventory_discrepancy short
                 WHERE short.kind = 'shortfall' AND short.state = 'open'
                   AND short.supplier_id = level.supplier_id AND short.level_id = level.id)
@@ -157,25 +162,6 @@ FROM inventory_stocklevel before, inventory_staging staged
 WHERE level.id = ANY(%(levels)s) AND before.id = level.id AND staged.snapshot_id = %(snapshot)s
   AND staged.uid = level.external_id AND staged.location = level.location AND {_DESCRIBED}
 RETURNING level.id, (before.lot, before.min_order) <> (level.lot, level.min_order)
-"""
-_LEVELS = "SELECT count(*) FROM inventory_stocklevel WHERE supplier_id = %s"
-_MISSING = """
-SELECT level.id, level.external_id, level.location FROM inventory_stocklevel level
-WHERE level.supplier_id = %(supplier)s AND (level.external_id, level.location) > (%(uid)s, %(location)s)
-  AND (level.misses = 0 OR level.reported IS DISTINCT FROM 0
-       OR EXISTS (SELECT 1 FROM inventory_allocation allocation
-                  WHERE allocation.level_id = level.id AND allocation.state = 'confirmed'))
-  AND NOT EXISTS (SELECT 1 FROM inventory_staging staged WHERE staged.snapshot_id = %(snapshot)s
-                  AND staged.uid = level.external_id AND staged.location = level.location)
-ORDER BY level.external_id, level.location LIMIT %(size)s
-"""
-# The first miss ends the inheritance: what the row's number was worth until then is written down.
-_MISS = f"""
-UPDATE inventory_stocklevel level SET misses = LEAST(level.misses + 1, 32767),
-    read_at = {READ_AT}
-FROM inventory_stocklevel own LEFT JOIN inventory_feed feed ON feed.supplier_id = own.supplier_id
-WHERE level.id = ANY(%s) AND own.id = level.id
-RETURNING level.id, level.misses
 """
 # The rule of `trust.rise` over all rows at once; it may differ by what orders settle, for it counts a mass of rows.
 _LEFT = "GREATEST(0, level.reported - level.allocated)"
@@ -383,33 +369,6 @@ def describe(snapshot_id: int, level_ids: Sequence[int]) -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute(_DESCRIBE, {"snapshot": snapshot_id, "levels": list(level_ids)})
         return [level_id for level_id, resized in cursor.fetchall() if resized]
-
-
-def misses_nothing(supplier_id: int, rows: int) -> bool:
-    """Whether the supplier has no more levels than these staged rows, each of which has its level: none is missing.
-
-    Requires: the rows are merged.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(_LEVELS, [supplier_id])
-        return bool(cursor.fetchone()[0] == rows)
-
-
-def missing_levels(snapshot_id: int, supplier_id: int, after: Key, size: int) -> list[tuple[int, Key]]:
-    """(level id, key) of the next levels in key order that the snapshot did not show; those long gone are left out."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _MISSING,
-            {"snapshot": snapshot_id, "supplier": supplier_id, "uid": after[0], "location": after[1], "size": size},
-        )
-        return [(row[0], (row[1], row[2])) for row in cursor.fetchall()]
-
-
-def miss(level_ids: Sequence[int]) -> dict[int, int]:
-    """Count one more complete snapshot without these levels: level id → misses.  Requires: their rows are locked."""
-    with connection.cursor() as cursor:
-        cursor.execute(_MISS, [list(level_ids)])
-        return dict(cursor.fetchall())
 
 
 def summary(snapshot_id: int, supplier_id: int) -> tuple[int, int, int]:

@@ -22,7 +22,7 @@ WRITERS = {
     "allocated": {"stock", "settlement", "audit", "staging"},  # staging inserts new rows, with 0
     "sellable": {"settlement", "staging", "audit"},
     "reported": {"settlement", "staging", "audit"},
-    "read_at": {"settlement", "staging"},
+    "read_at": {"settlement", "staging", "absences"},
 }
 _UPDATE = re.compile(r"UPDATE inventory_stocklevel\b.*?\bSET\b(.*?)(?:\bFROM\b|\bWHERE\b|\Z)", re.DOTALL)
 _INSERT = re.compile(r"INSERT INTO inventory_stocklevel\s*\((.*?)\)", re.DOTALL)

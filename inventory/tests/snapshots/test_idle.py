@@ -1,5 +1,6 @@
 """Levels with nothing to settle are stored in bulk; what becomes of them is what settlement makes of them."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ from django.db import transaction
 
 from inventory import ledger, settlement
 from inventory.ledger import Origin
-from inventory.models import StockLevel, StockMovement
+from inventory.models import SalesEvent, StockLevel, StockMovement
 from inventory.snapshots import runs, staging
 from inventory.snapshots.staging import Different, Window
 from inventory.tests.test_settlement import promise
@@ -78,3 +79,12 @@ def test_a_level_that_was_read_directly_since_the_comparison_is_left_to_settleme
 def test_a_level_with_promises_is_not_idle(levels):
     promise(levels[0], 1, "committed")
     assert not compared(levels[0], 3).idle
+
+
+def test_a_level_in_an_event_is_left_to_settlement(levels):
+    now = runs.clock()
+    event = SalesEvent.objects.create(
+        name="Sale", starts_at=now, ends_at=now + timedelta(hours=1), switched_on=True, every_sku=True
+    )
+    event.suppliers.set([levels[0].supplier])
+    assert not compared(levels[0], 13).idle
