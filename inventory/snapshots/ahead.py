@@ -1,25 +1,31 @@
-"""The next page of a catalogue, asked for while the last one is being stored."""
+"""The next page of a catalogue or window of a merge, made while the last one is being stored."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
-from suppliers.readings import Page
+from django.db import connections
+
+Item = TypeVar("Item")
 
 
-def read_ahead(pages: Iterator[Page]) -> Iterator[Page]:
-    """The same pages, up to and with the last one; never more than one of them waits.
+def ahead(items: Iterator[Item], is_last: Callable[[Item], bool] = lambda _: False) -> Iterator[Item]:
+    """The same items, up to and with the last one; never more than one of them waits.
 
-    The request for the next page leaves as soon as the caller is given a page.  `pages` belongs to one thread of ours;
-    when the caller stops early, the request that is under way ends by its own deadline and its answer is dropped.
+    Work on the next one begins as soon as the caller is given one.  `items` belongs to one thread of ours, with a
+    database connection of its own; when the caller stops early, what is under way there ends by its own deadline and
+    is dropped.
     """
-    reader = ThreadPoolExecutor(1, "snapshot-reader")
+    worker = ThreadPoolExecutor(1, "snapshot-ahead")
+    coming = worker.submit(next, items, None)
     try:
-        coming = reader.submit(next, pages, None)
-        while page := coming.result():
-            if page.cursor is None:
-                yield page
+        while (item := coming.result()) is not None:
+            if is_last(item):
+                yield item
                 return
-            coming = reader.submit(next, pages, None)
-            yield page
+            coming = worker.submit(next, items, None)
+            yield item
     finally:
-        reader.shutdown(wait=False, cancel_futures=True)
+        coming.cancel()
+        worker.submit(connections.close_all)
+        worker.shutdown(wait=False)

@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from inventory import discrepancies, trust
 from inventory.models import Discrepancy, Effect, Feed, Snapshot
 from inventory.snapshots import guards, mapping, merging, runs, staging, witnesses
-from inventory.snapshots.ahead import read_ahead
+from inventory.snapshots.ahead import ahead
 from inventory.snapshots.guards import Moves, PageGuard, Refused, Whole
 from inventory.snapshots.merging import Watch
 from inventory.snapshots.runs import Run
@@ -102,7 +102,7 @@ def _read(run: Run, watch: Watch) -> None:
     # old as that moment.
     requested_at = stored_at = runs.renew(run)
     run.asked_since = run.asked_since or requested_at
-    for page in read_ahead(_pages(run)):
+    for page in ahead(_pages(run), lambda page: page.cursor is None):
         try:
             guard.check(page)
             requested_at, stored_at = stored_at, _store(run, page, requested_at)

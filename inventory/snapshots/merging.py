@@ -1,7 +1,7 @@
 """From a whole snapshot to levels: what is new, what differs, what is gone.  Everything else is left untouched."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -15,6 +15,7 @@ from inventory.lots import Lots
 from inventory.models import Snapshot
 from inventory.settlement import Reading
 from inventory.snapshots import absences, runs, staging
+from inventory.snapshots.ahead import ahead
 from inventory.snapshots.runs import Run
 from inventory.snapshots.staging import Different, Window, Worth
 from inventory.transitions import Proof
@@ -83,8 +84,7 @@ def merge(run: Run, watch: Watch) -> None:
 def _merge_staged(merge: Merge, watch: Watch) -> None:
     run, began, before = merge.run, time.monotonic(), merge.run.after
     rows = 0
-    while window := staging.next_window(run.snapshot.pk, run.supplier.pk, run.after, WINDOW):
-        found = staging.different(window)
+    for window, found in ahead(_compared(run)):
         new = [row for row in found if row.level_id is None]
         # What a supplier that inflates everything shows for the first time comes with the next snapshot believed.
         if new and run.proof is not Proof.NONE:
@@ -107,6 +107,14 @@ def _merge_staged(merge: Merge, watch: Watch) -> None:
         )
         watch(run.snapshot)
         run.check_time()
+
+
+def _compared(run: Run) -> Iterator[tuple[Window, list[Different]]]:
+    """The windows that are left, with what differs in them."""
+    after = run.after
+    while window := staging.next_window(run.snapshot.pk, run.supplier.pk, after, WINDOW):
+        yield window, staging.different(window)
+        after = window.last
 
 
 def _insert(merge: Merge, window: Window, new: Sequence[Different]) -> None:
