@@ -35,7 +35,10 @@ WITH levels AS MATERIALIZED (
            COALESCE(own.sentinel_at, supplier.sentinel_at, 2147483647) AS sentinel_at
     FROM inventory_stocklevel level JOIN suppliers_supplier supplier ON supplier.id = level.supplier_id
     LEFT JOIN inventory_levelpolicy own ON own.level_id = level.id
-    WHERE level.supplier_id = %(supplier)s
+    -- What was not ordered teaches nothing, and most of the ledger is readings of it.
+    WHERE level.supplier_id = %(supplier)s AND level.id IN (
+        SELECT level_id FROM inventory_stockmovement
+        WHERE cause = 'allocate' AND at > now() - %(days)s * interval '1 day')
 ), moved AS MATERIALIZED (
     SELECT levels.*, movement.version, movement.at, movement.cause, movement.reference,
            movement.reported_after AS reported, movement.sellable_after AS sellable,
