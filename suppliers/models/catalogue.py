@@ -44,7 +44,7 @@ class Catalogue(models.Model):
         blank=True,
         default=Decimal("0.5"),
         db_default=Decimal("0.5"),
-        help_text="A snapshot in which more than this share of what was in stock jumps is refused. Empty: never.",
+        help_text="If more than this share of what was in stock jumps at once, no repeat is believed. Empty: any is.",
         validators=[MinValueValidator(Decimal(0)), MaxValueValidator(Decimal(1))],
     )
     missing_after = models.PositiveSmallIntegerField(

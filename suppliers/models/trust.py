@@ -62,7 +62,7 @@ class Trust(models.Model):
         decimal_places=2,
         null=True,
         blank=True,
-        help_text="So many times or more waits for a person. Empty: one repeat, a settlement lag later, is enough.",
+        help_text="So many times or more waits for a person. Empty: a repeat, a settlement lag later, will do.",
         validators=[MinValueValidator(Decimal(1))],
     )
     stale_after_seconds = models.PositiveIntegerField(
