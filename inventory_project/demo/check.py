@@ -107,7 +107,9 @@ def break_and_heal(stage: Stage, tally: Tally, findings: Findings) -> None:
     inflation.watch()
     watch(stage, end - time.monotonic())
     during = answers_for(others, tally.copy(), before)
-    stale = [sku for sku, stock in stock_of(stage, others).items() if stock["stale"]]
+    # A number that is not believed grows old, as it should.
+    honest = [sku for sku in others if sku not in own_skus(of=INFLATED)]
+    stale = [sku for sku, stock in stock_of(stage, honest).items() if stock["stale"]]
     ask(address, "chaos", {"down": None})
     healed = timezone.now()
     inflation.end()
