@@ -36,6 +36,8 @@ def _one_round(acts: Acts) -> None:
     acts.expire()
     acts.look_again()
     acts.read([Look(at) for at in range(len(acts.world.levels))])
+    for source in acts.world.sources:
+        acts.snapshot(source, truthful)  # an inflation that was seen ends with nothing less
     deadlines.review()
     acts.books.review()
 
