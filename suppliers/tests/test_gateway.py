@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from structlog.testing import capture_logs
 
 from suppliers.errors import CircuitOpen, Malformed, NotConfigured, SupplierError, Throttled, Transient, UpstreamTimeout
 from suppliers.gateway import Gateway, for_supplier
@@ -38,10 +39,14 @@ def without_redis(monkeypatch) -> SharedState:
 
 @pytest.mark.parametrize("failure", [reply(status=500), reply(status=429), b""], ids=["500", "429", "no answer"])
 def test_a_read_is_repeated(failure: bytes, make_gateway: MakeGateway):
-    with running_upstream(in_turn(failure, failure, GOOD)) as upstream:
+    with running_upstream(in_turn(failure, failure, GOOD)) as upstream, capture_logs() as logs:
         page = next(make_gateway(upstream, limits={"attempts": 3}).snapshot())
     assert page.rows[0].available == 3
     assert len(upstream.seen) == 3
+    assert [(line["event"], line["log_level"], line["times"]) for line in logs] == [
+        ("asked_again", "info", 1),
+        ("asked_again", "info", 2),
+    ]
 
 
 def test_a_read_is_repeated_as_often_as_the_limits_say(make_gateway):
