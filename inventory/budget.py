@@ -1,5 +1,7 @@
 """What may be asked of a supplier beyond what must be."""
 
+from django.db.models.functions import Now
+
 from inventory.models import Effect
 from suppliers.gateway import Gateway
 from suppliers.models import Supplier
@@ -11,5 +13,6 @@ RESERVED = 0.5
 def spare_calls(supplier: Supplier, upstream: Gateway) -> int:
     """Calls that may go out now without taking one from confirms, waiting reads or a snapshot."""
     allowance = upstream.allowance()
-    waiting = Effect.objects.filter(done_at=None, supplier=supplier).count()
+    # What is due later, such as a question whether an order is paid, may wait for hours: it needs no call now.
+    waiting = Effect.objects.filter(done_at=None, supplier=supplier, due_at__lte=Now()).count()
     return max(0, allowance.left - waiting - int(allowance.calls * RESERVED + 0.5))

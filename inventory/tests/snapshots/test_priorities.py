@@ -118,6 +118,13 @@ def test_confirms_keep_their_calls(supplier, chaos):
     assert gateway.for_supplier(supplier).allowance().left == CALLS - 1
 
 
+def test_what_is_due_later_takes_no_call_now(supplier):
+    follow = Effect.Kind.FOLLOW
+    for number in range(CALLS):  # whether these are paid is asked in an hour
+        Effect.objects.create(kind=follow, supplier=supplier, target=f"F-{number}", due_at=Now() + timedelta(hours=1))
+    assert priorities.spare_rows(supplier) == CALLS // 2
+
+
 def test_a_supplier_that_asked_for_a_pause_is_left_alone(supplier, chaos):
     sell(SKU_000001=6)
     Pace(supplier.slug, Limits()).pause(30)
