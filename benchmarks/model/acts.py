@@ -252,6 +252,7 @@ class Acts:
             self.steps += reconciliation.resolve_expired_claims(supplier_id)
             self.steps += reconciliation.cancel_due(supplier_id)
             self.steps += reconciliation.follow_due(supplier_id)
+            self.steps += reconciliation.recheck(supplier_id)
         self._note_shown(source)
 
     # Suppliers by themselves.

@@ -5,19 +5,22 @@ from collections import defaultdict
 from benchmarks.model.acts import Acts, Look
 from benchmarks.model.books import OPEN, Books, Stored, expect
 from benchmarks.model.upstream import Mood
-from benchmarks.model.world import HARD_JUMP, Level, World
-from inventory import deadlines
+from benchmarks.model.world import HARD_JUMP, ORIGIN, Level, World
+from inventory import deadlines, operations
 from inventory.models import Discrepancy
 
 ROUNDS = 12  # readings of each row; a refused level is believed again after days at the most
+PATIENCE = 4  # rounds until a person looks at a supplier of which most goods were delivered at once
 _PAUSES = (61, 61, 121, 121, 601, 601, 3_700, 3_700, 90_000, 90_000, 90_000, 90_000)  # seconds between them
 
 
 def converge(acts: Acts) -> int:
     """Let workers work and suppliers tell the truth; after how many readings both sides agreed.  Raises: Broken."""
     acts.world.clock.advance(1)
-    for pause in _PAUSES:
+    for number, pause in enumerate(_PAUSES):
         _one_round(acts)
+        if number >= PATIENCE:
+            _vouch()
         differing = differences(acts.world, acts.books)
         if not differing:
             return _PAUSES.index(pause) + 1
@@ -31,6 +34,7 @@ def _one_round(acts: Acts) -> None:
     acts.parcels.clear()  # whoever had them is gone
     for source in acts.world.sources:
         acts.count(source)
+        acts.sync(source, truthful)
         acts.work(source, truthful)
     acts.tell_of_loss()
     acts.expire()
@@ -40,6 +44,13 @@ def _one_round(acts: Acts) -> None:
         acts.snapshot(source, truthful)  # an inflation that was seen ends with nothing less
     deadlines.review()
     acts.books.review()
+
+
+def _vouch() -> None:
+    """A person says of each supplier that seems to inflate all its numbers that they are true."""
+    open_ones = Discrepancy.objects.filter(state="open", kind=Discrepancy.Kind.INFLATION)
+    for supplier_id in open_ones.values_list("supplier_id", flat=True):
+        operations.believe_all(supplier_id, reason="seen there", origin=ORIGIN)
 
 
 def differences(world: World, books: Books) -> list[str]:
