@@ -16,10 +16,10 @@ class SealedField(models.BinaryField):  # type: ignore[type-arg]
 
 
 def sealed_fields() -> list[SealedField]:
-    """The sealed columns of all models, in the order of the models."""
+    """The sealed columns of all models, by the names of these."""
     return [
         field
-        for model in apps.get_models()
+        for model in sorted(apps.get_models(), key=lambda one: one._meta.label)
         for field in model._meta.get_fields()
         if isinstance(field, SealedField) and field.model is model
     ]

@@ -84,7 +84,7 @@ def test_ctrl_c_leaves_it_resumable(chaos, monkeypatch):
         call_command("snapshot", supplier.slug, stdout=Terminal())
     assert error.value.returncode == 130
     for thread in threading.enumerate():
-        if thread.name.startswith("snapshot-reader"):
+        if thread.name.startswith("snapshot-ahead"):
             thread.join(10)  # a page that was asked for ahead may still be on its way
     asked = chaos.chaos()["requests"]["list"]
     assert "25 changed" in snapshot(supplier.slug)
