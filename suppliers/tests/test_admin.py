@@ -2,21 +2,19 @@
 
 import json
 from html import unescape
-from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
 from django.contrib.admin.models import LogEntry
-from django.db import IntegrityError, transaction
 
 from suppliers.credentials import seal, unseal
 from suppliers.models import Supplier, Switchboard
 from suppliers.signals import full_snapshot_requested
+from suppliers.tests.supplier_forms import SECRET, config, form_of
 from suppliers.tests.upstream import reply, running_upstream
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/suppliers/supplier/"
-SECRET = "hunter2-very-secret"
 OAUTH2 = {
     "type": "oauth2",
     "grant": "client_credentials",
@@ -24,53 +22,6 @@ OAUTH2 = {
     "client_id": "us",
     "client_secret": "$secret.token",
 }
-
-
-def config(base_url: str = "https://acme.example/api", **parts: object) -> dict[str, Any]:
-    listing = {
-        "request": {"path": "/stock", "headers": {"X-Token": "$secret.token"}},
-        "items": "items",
-        "paginate": {"type": "none"},
-        "map": {"uid": "id", "sku": "sku", "available": "units"},
-    }
-    return {"base_url": base_url, "list": listing, **parts}
-
-
-def form_of(**fields: object) -> dict[str, object]:
-    given = {
-        "name": "Acme",
-        "slug": "acme",
-        "enabled": "on",
-        "adapter": "rest",
-        "config": config(),
-        "buffer": 0,
-        "haircut": "1",
-        "sentinel_at": 9999,
-        "sentinel_cap": 50,
-        "jump_units": 5,
-        "jump_ratio": 3,
-        "hard_jump_ratio": 10,
-        "settlement_lag_seconds": 60,
-        "decrements_on": "order",
-        "unsettled_after_seconds": 86_400,
-        "recheck_for_seconds": 604_800,
-        "stale_after_seconds": 900,
-        "expire_after_seconds": "",
-        "snapshot_interval_seconds": 900,
-        "min_row_ratio": "0.8",
-        "missing_after": 3,
-        "mass_zero_share": "0.5",
-        "mass_jump_share": "0.5",
-        "on_rejection": "resource",
-        "buffer_target": "0.001",
-        "buffer_cold_start": 2,
-        "buffer_at_least": 0,
-        "buffer_at_most": 20,
-        **fields,
-    }
-    if isinstance(given["config"], dict):
-        given["config"] = json.dumps(given["config"])
-    return given
 
 
 @pytest.fixture
@@ -349,63 +300,3 @@ def test_the_switchboard_stops_everything_after_a_question(sign_in):
     messages = set(LogEntry.objects.values_list("change_message", flat=True))
     assert messages == {"Stopped selling everything: a <b>fire</b>", "Resumed selling: it is out"}
     assert client.post("/admin/suppliers/switchboard/1/change/", {"stop_selling": "on"}).status_code == 403
-
-
-@pytest.mark.parametrize(
-    ("bad", "message"),
-    [
-        ({"buffer": -1}, "greater than or equal to 0"),
-        ({"haircut": "1.1"}, "less than or equal to 1"),
-        ({"haircut": "0"}, "greater than or equal to 0.001"),
-        ({"sentinel_at": 0}, "greater than or equal to 1"),
-        ({"sentinel_cap": -1}, "greater than or equal to 0"),
-        ({"jump_ratio": "0.5"}, "greater than or equal to 1"),
-        ({"mass_zero_share": "1.1"}, "less than or equal to 1"),
-        ({"mass_jump_share": "-0.1"}, "greater than or equal to 0"),
-        ({"jump_units": -1}, "greater than or equal to 0"),
-        ({"stale_cap": -1}, "greater than or equal to 0"),
-        ({"buffer_target": 0}, "greater than or equal to 0.00001"),
-        ({"buffer_target": 1}, "less than or equal to 0.99999"),
-        ({"buffer_cold_start": -1}, "greater than or equal to 0"),
-        ({"buffer_at_least": -1}, "greater than or equal to 0"),
-        ({"buffer_at_most": 1_001}, "less than or equal to 1000"),
-    ],
-)
-def test_a_bad_policy_is_refused_with_what_is_allowed(admin_client, supplier, page, bad, message):
-    answer = admin_client.post(page, form_of(**bad))
-    (field,) = bad
-    assert message in "\n".join(answer.context["adminform"].form.errors[field])
-
-
-@pytest.mark.parametrize("bad", [{"buffer_at_least": 3}, {"buffer_at_most": 1}])
-def test_bounds_of_learned_buffers_that_cross_are_refused(admin_client, supplier, page, bad):
-    answer = admin_client.post(page, form_of(**bad))
-    message = "Learned buffers need: at least ≤ at the start ≤ at most ≤ 1,000."
-    assert message in "\n".join(answer.context["adminform"].form.non_field_errors())
-
-
-def test_a_hard_jump_below_a_jump_is_refused(admin_client, supplier, page):
-    answer = admin_client.post(page, form_of(jump_ratio=5, hard_jump_ratio=4))
-    assert "A hard jump is no smaller than a jump." in "\n".join(answer.context["adminform"].form.non_field_errors())
-
-
-@pytest.mark.parametrize(
-    "bad",
-    [
-        {"buffer": -1},
-        {"haircut": 2},
-        {"haircut": 0},
-        {"sentinel_at": 0},
-        {"sentinel_cap": -1},
-        {"jump_ratio": 0},
-        {"stale_cap": -1},
-        {"buffer_target": 0},
-        {"buffer_target": 1},
-        {"buffer_cold_start": 21},
-        {"buffer_at_least": 3},
-        {"buffer_at_most": 1_001},
-    ],
-)
-def test_the_database_refuses_a_bad_policy_too(supplier, bad):
-    with pytest.raises(IntegrityError), transaction.atomic():
-        Supplier.objects.filter(pk=supplier.pk).update(**bad)

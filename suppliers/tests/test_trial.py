@@ -9,7 +9,8 @@ from django.contrib.admin.models import LogEntry
 from suppliers.credentials import seal, unseal
 from suppliers.models import Supplier
 from suppliers.presets import PRESETS
-from suppliers.tests.test_admin import LIST, SECRET, config, form_of
+from suppliers.tests.supplier_forms import SECRET, config, form_of
+from suppliers.tests.test_admin import LIST
 from suppliers.tests.upstream import Seen, reply, running_upstream
 
 pytestmark = pytest.mark.django_db
