@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -25,8 +25,12 @@ RETURNING times = 1
 # Holds give way before orders, and the newest first: who waited longest keeps his unit.
 _PROMISES = """
 SELECT level_id, reference, state, quantity FROM inventory_allocation
-WHERE level_id = ANY(%s) AND state IN ('held', 'committed', 'sending', 'confirmed')
+WHERE level_id = ANY(%s) AND state IN ('held', 'committed', 'sending')
 ORDER BY level_id, state <> 'held', id DESC
+"""
+_TAKEN = """
+SELECT level_id, sum(quantity) FROM inventory_allocation
+WHERE level_id = ANY(%s) AND state = 'confirmed' GROUP BY level_id
 """
 _RESOLVE_SHORTFALLS = """
 UPDATE inventory_discrepancy SET state = 'resolved', resolved_at = now(), resolution = 'the stock suffices again'
@@ -141,9 +145,12 @@ def amend_refusal(told: str, level_id: int, evidence: Mapping[str, Any]) -> None
 
 
 def review_shortfalls(balances: Sequence[Balance]) -> None:
-    """Report the levels with more promised than sellable and resolve the others'.  Requires: the levels are locked."""
-    short = [balance for balance in balances if balance.allocated > balance.sellable]
-    enough = [balance for balance in balances if balance.allocated <= balance.sellable]
+    """Report the levels with more promised than sellable and resolve the others'.  Requires: the levels are locked.
+
+    What upstream has accepted it delivers, and its number may count it already: that is no shortfall.
+    """
+    short = _without_taken([balance for balance in balances if balance.allocated > balance.sellable])
+    enough = [balance for balance in balances if balance.level_id not in {one.level_id for one in short}]
     if short:
         _report_shortfalls(short)
     if enough:
@@ -152,6 +159,17 @@ def review_shortfalls(balances: Sequence[Balance]) -> None:
             cursor.execute(
                 _RESOLVE_SHORTFALLS, [list(suppliers), arrays.literal(balance.level_id for balance in enough)]
             )
+
+
+def _without_taken(short: Sequence[Balance]) -> list[Balance]:
+    """Those that are still short, with only what upstream has not accepted."""
+    if not short:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(_TAKEN, [[balance.level_id for balance in short]])
+        taken: dict[int, int] = dict(cursor.fetchall())
+    open_ones = [replace(one, allocated=one.allocated - taken.get(one.level_id, 0)) for one in short]
+    return [one for one in open_ones if one.allocated > one.sellable]
 
 
 def review_quarantines(doubts: Sequence[Doubt], *, resolution: str) -> None:
@@ -198,7 +216,7 @@ def _report_shortfalls(short: Sequence[Balance]) -> None:
                 balance.level_id,
                 evidence={
                     "sellable": balance.sellable,
-                    "allocated": balance.allocated,
+                    "not_accepted": balance.allocated,
                     "short": balance.allocated - balance.sellable,
                     "affected": _affected(promises.get(balance.level_id, []), balance.allocated - balance.sellable),
                 },

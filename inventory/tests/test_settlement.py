@@ -229,6 +229,25 @@ def test_a_shortfall_names_holds_before_orders_newest_first_and_ends_by_itself(m
     assert discrepancy.state == "resolved"
 
 
+def test_what_upstream_has_accepted_is_no_shortfall(make_level):
+    level = make_level("A", 3)
+    confirmed(level, 3, seconds_ago=1)
+    read(level, 0)  # within the lag: it may count our order already
+    level.refresh_from_db()
+    assert (level.sellable, level.allocated) == (0, 3)
+    assert not Discrepancy.objects.filter(kind="shortfall").exists()
+
+
+def test_a_shortfall_is_of_what_upstream_has_not_accepted(make_level):
+    level = make_level("A", 5)
+    confirmed(level, 3, seconds_ago=1)
+    promise(level, 2, "committed", "order-2")
+    read(level, 1)
+    discrepancy = Discrepancy.objects.get(kind="shortfall")
+    assert discrepancy.evidence["short"] == 1
+    assert [(one["reference"], one["lacks"]) for one in discrepancy.evidence["affected"]] == [("order-2", 1)]
+
+
 def reject(*allocations: Allocation) -> list[str]:
     with transaction.atomic():
         return settlement.reject([one.pk for one in allocations], detail="sold out", origin=ORIGIN)
