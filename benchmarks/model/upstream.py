@@ -60,6 +60,10 @@ class Row:
         """Units that orders of ours took of the number after that moment, less what came back."""
         return sum(units for at, units in self.ours if at > moment)
 
+    def disown(self, at: datetime, units: int) -> None:
+        """What an order of ours took then went another way: nobody has it."""
+        self.ours.append((at, -units))
+
 
 @dataclass(slots=True)
 class Taken:
@@ -134,9 +138,13 @@ class Upstream:
     def call_off(self, taken: Taken, now: datetime, *, goods_back: bool) -> None:
         """The order is off.  goods_back: its units are on the number again; otherwise there never were any."""
         taken.off = True
-        if taken.counted_at is not None and goods_back:
-            for uid, units in taken.accepted.items():
+        if taken.counted_at is None:
+            return
+        for uid, units in taken.accepted.items():
+            if goods_back:
                 self.rows[uid].move(now, units, ours=True)
+            else:
+                self.rows[uid].disown(taken.counted_at, units)
 
 
 class ModelAdapter:
