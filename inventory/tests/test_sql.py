@@ -1,5 +1,6 @@
 """Statements on their way together: what is left of a connection when one of them fails."""
 
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -42,7 +43,8 @@ def test_a_statement_that_failed_in_a_pipeline_can_be_sent_again(make_level):
 
 def custom_plans(parameter: str) -> int:
     """How often the server planned a look at one SKU's stock, of twenty."""
-    text = positions._BY_CODE.replace(sql.CODES, parameter)
+    # A text of its own: what was prepared on this connection before remembers plans for other tables.
+    text = f"{positions._BY_CODE.replace(sql.CODES, parameter)} -- {uuid.uuid4()}"
     for _ in range(20):
         sql.rows(sql.execute(text, [["TEA"]]))
     with connection.cursor() as cursor:
