@@ -72,13 +72,13 @@ def coalescing(run: Run) -> Iterator[Figure]:
     with running_chaos_supplier(items=items) as chaos:
         supplier = connect(chaos)
         catalogue.finish(catalogue.start(supplier.pk))
-        asked_before = chaos.chaos()["requests"]["fetch"]
+        asked_before = chaos.chaos()["requests"].get("fetch", 0)
         with worker(run.folder), run.web() as web:
             began = time.monotonic()
             _order(run, web, codes, number)
             wait_for(partial(_swept, supplier), 120, "every level that was sold from is read")
             seconds = time.monotonic() - began
-        asked = chaos.chaos()["requests"]["fetch"] - asked_before
+        asked = chaos.chaos()["requests"].get("fetch", 0) - asked_before
     reads = Snapshot.objects.filter(supplier=supplier, kind="incremental").aggregate(rows=Sum("total"))["rows"]
     windows = math.ceil(seconds / settings.SYNC_COALESCE_SECONDS)
     yield Figure(
