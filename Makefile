@@ -10,7 +10,7 @@ help: ## This list
 demo: .venv/local.stamp ## Suppliers, servers, web, workers and buyers, live; Ctrl-C stops all of it
 	@$(RUN) -m inventory_project.runner
 
-demo-check: .venv/local.stamp ## The demo, unattended for a minute: sells out, breaks a supplier, heals it, proves the books
+demo-check: .venv/local.stamp ## The demo, unattended for a minute: sells out, breaks a supplier, inflates another, heals both, proves the books
 	@$(RUN) -m inventory_project.runner check
 
 test: .venv/dev.stamp ## The test suite on real servers; ARGS='orders -k cancel' for a part of it
