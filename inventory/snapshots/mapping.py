@@ -31,8 +31,6 @@ WHERE level.supplier_id = %(supplier)s AND level.misses = 0
                     AND other.external_id <> level.external_id)
 ORDER BY sku.id, level.id
 """
-# After the first snapshot PostgreSQL may not have counted the levels yet; then it chooses plans for a handful of them.
-_IS_UNCOUNTED = "SELECT reltuples < 0 FROM pg_class WHERE oid = 'inventory_stocklevel'::regclass"
 _COLLISIONS = """
 SELECT level.code, array_agg(DISTINCT level.external_id ORDER BY level.external_id)
 FROM inventory_stocklevel level
@@ -52,9 +50,6 @@ WHERE kind = 'collision' AND state = 'open' AND supplier_id = %s AND NOT referen
 def offer_unambiguous(supplier: Supplier) -> int:
     """Offer every level whose code equals a SKU's and is on no other row of this supplier; how many."""
     with connection.cursor() as cursor:
-        cursor.execute(_IS_UNCOUNTED)
-        if cursor.fetchone()[0]:
-            cursor.execute("ANALYZE inventory_stocklevel")
         cursor.execute(_UNAMBIGUOUS, {"supplier": supplier.pk})
         found = cursor.fetchall()
     for start in range(0, len(found), _BATCH):

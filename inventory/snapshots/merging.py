@@ -8,7 +8,7 @@ from functools import partial
 import structlog
 from django.db import transaction
 
-from inventory import availability, breaches, ledger, settlement, terms, trust
+from inventory import availability, breaches, ledger, settlement, sql, terms, trust
 from inventory.batches import Pace, work_off
 from inventory.ledger import Origin
 from inventory.lots import Lots
@@ -26,6 +26,7 @@ Watch = Callable[[Snapshot], None]
 
 WINDOW = 20_000  # staged rows compared at once; of smaller ones the transactions would be more than the work
 SPREAD = 4  # transactions that share a page, a quarter of which is free
+MANY_NEW = 20_000  # rows; of fewer the planner needs no count
 MISSING_AT_ONCE = 100  # one transaction, counted with its place: a resumed run must not count a miss twice
 
 
@@ -76,6 +77,9 @@ def merge(run: Run, watch: Watch) -> None:
     origin = Origin(actor=run.snapshot.actor or "snapshot", request_id=f"snapshot-{run.snapshot.pk}")
     if run.phase == runs.MERGING:
         _merge_staged(Merge(run, origin, Worths(run.supplier.pk)), watch)
+        if run.evidence.get("new", 0) >= MANY_NEW:
+            # Until autovacuum looks, the planner takes a catalogue that just came for a few rows.
+            sql.execute("ANALYZE inventory_stocklevel", [])
         run.enter(runs.MISSING)
     if not absences.misses_nothing(run.supplier.pk, run.snapshot.seen):
         _count_missing(run, origin, watch)
