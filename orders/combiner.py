@@ -1,15 +1,20 @@
 """Lock combining (group commit): requests for one SKU that arrive while it is being sold are placed together.
 
-The first to come leads: it takes the SKU's lock, drains what has gathered meanwhile into one transaction, answers all
-and passes the lead, and for some rounds the lock with it, to the next who waits: nobody's own answer waits for a second
-batch.  So throughput on a hot SKU rises with contention, and the outcome equals placing the requests one by one in the
-order of the queue.
+The first to come leads: it takes the SKU's lock, drains what has gathered meanwhile into one transaction, gives the
+lock back and passes the lead to the next who waits: nobody's own answer waits for a second batch.  So throughput on a
+hot SKU rises with contention, and the outcome equals placing the requests one by one in the order of the queue.
+
+Note [One is told after the other]
+A batch that is settled could wake all who wait for it at once.  They would all want the interpreter, and the next
+leader would stand in line behind them each time it comes back from Redis or PostgreSQL, with the lock in its hand.  So
+each wakes only the next, which wants the interpreter no sooner than that.  For the same reason the lock is given back
+after each batch: another process places the next one while the crowd of this one is told.
 """
 
 import time
 from collections import deque
-from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from threading import Lock as Mutex
@@ -25,7 +30,6 @@ from orders.intents import Intent, Outcome, Refused
 
 log = structlog.get_logger(__name__)
 
-_ROUNDS = 4  # batches under one grant; more would keep other processes waiting
 _SHORT_SKUS = 10_000  # sold-out SKUs remembered; for one more, a refusal only takes the lock first
 
 BATCH = Histogram("holdfast_combiner_batch", "Orders placed in one transaction.", buckets=[1, 2, 4, 8, 16, 32, 64, 128])
@@ -51,13 +55,13 @@ class _State(Enum):
     WAITING = auto()  # in the queue; may still be taken back
     DRAINED = auto()  # in a batch; only the batch can tell
     LEADING = auto()  # promoted by the leader before it
-    GONE = auto()  # its patience ended before it was drained
+    GONE = auto()  # its patience ended: nobody listens for its bell
     DONE = auto()
 
 
 @dataclass(slots=True, eq=False)
 class _Ticket:
-    """One request in the queue.  bell: released when its state left WAITING for LEADING or DONE."""
+    """One request in the queue.  bell: released once its state is LEADING, or DONE and it is its turn to be told."""
 
     intent: Intent
     state: _State = _State.WAITING
@@ -69,27 +73,14 @@ class _Ticket:
         self.bell.acquire()
 
     def settle(self, outcome: Outcome | None = None, error: BaseException | None = None) -> None:
-        self.outcome, self.error, self.state = outcome, error, _State.DONE
-        self.bell.release()
+        self.outcome, self.error = outcome, error
 
     def result(self) -> Outcome:
         if self.error is not None:
             raise self.error
-        assert self.outcome is not None  # noqa: S101  # DONE without either would be our own error
+        if self.outcome is None:  # the leader was torn away in the middle of its work
+            raise OutcomeUnknownError(OutcomeUnknownError.__doc__)
         return self.outcome
-
-
-@dataclass(slots=True)
-class _Queue:
-    """The requests for one SKU in this process; exists as long as somebody leads.
-
-    grant: the lock, if the last leader passed it on.  rounds: batches that may still be placed under it.
-    """
-
-    waiting: deque[_Ticket] = field(default_factory=deque)
-    grant: ExitStack | None = None
-    granted: float = 0.0
-    rounds: int = 0
 
 
 class Combiner:
@@ -97,7 +88,9 @@ class Combiner:
 
     def __init__(self) -> None:
         self._mutex = Mutex()
-        self._queues: dict[str, _Queue] = {}
+        # A SKU's requests that nobody has drained yet; the queue exists as long as somebody leads.
+        self._queues: dict[str, deque[_Ticket]] = {}
+        self._untold: deque[_Ticket] = deque()
         # SKUs that refused somebody last: there a leader answers the true refusals without the lock first.
         self._short: set[str] = set()
 
@@ -125,55 +118,75 @@ class Combiner:
             queue = self._queues.get(sku)
             leads = queue is None
             if queue is None:
-                queue = self._queues[sku] = _Queue()
-            elif len(queue.waiting) >= settings.COMBINER_QUEUE:
+                queue = self._queues[sku] = deque()
+            elif len(queue) >= settings.COMBINER_QUEUE:
                 SHED.labels("full").inc()
                 raise QueueFullError(QueueFullError.__doc__)
-            queue.waiting.append(ticket)
+            queue.append(ticket)
         WAITING.inc()
         return leads
 
     def _follow(self, sku: str, ticket: _Ticket) -> None:
         """Wait to be answered, or to be promoted."""
         answered = ticket.bell.acquire(timeout=settings.COMBINER_PATIENCE_SECONDS)
+        if not answered and self._take_back(sku, ticket):
+            raise NotDrainedError(NotDrainedError.__doc__)
+        answered = answered or ticket.bell.acquire(timeout=settings.COMBINER_PATIENCE_SECONDS)
         if not answered:
-            with self._mutex:
-                undrained = ticket.state is _State.WAITING
-                if undrained:
-                    self._queues[sku].waiting.remove(ticket)
-                    ticket.state = _State.GONE
-            if undrained:
-                WAITING.dec()
-                SHED.labels("not drained").inc()
-                raise NotDrainedError(NotDrainedError.__doc__)
-            if not ticket.bell.acquire(timeout=settings.COMBINER_PATIENCE_SECONDS):
-                SHED.labels("unknown").inc()
+            if self._give_up(ticket):
                 raise OutcomeUnknownError(OutcomeUnknownError.__doc__)
+            ticket.bell.acquire()
         if ticket.state is _State.LEADING:
             self._lead(sku, ticket)
+        else:
+            self._tell_next()
+
+    def _take_back(self, sku: str, ticket: _Ticket) -> bool:
+        """Leave the queue; False if it is drained already."""
+        with self._mutex:
+            undrained = ticket.state is _State.WAITING
+            if undrained:
+                self._queues[sku].remove(ticket)
+                ticket.state = _State.GONE
+        if undrained:
+            WAITING.dec()
+            SHED.labels("not drained").inc()
+        return undrained
+
+    def _give_up(self, ticket: _Ticket) -> bool:
+        """Leave the batch; False if it is to be told, or to lead, at this moment."""
+        with self._mutex:
+            undecided = ticket.state is _State.DRAINED
+            if undecided:
+                ticket.state = _State.GONE
+        if undecided:
+            SHED.labels("unknown").inc()
+        return undecided
 
     def _lead(self, sku: str, own: _Ticket) -> None:
-        """Place one batch, the leader's own ticket first, and pass the lead on."""
-        queue = self._queues[sku]
+        """Place one batch, the leader's own ticket first, pass the lead on, and have all others told."""
+        drained: list[_Ticket] = []
         try:
-            if queue.grant is None:
-                self._answer_refusals(sku)
+            self._answer_refusals(sku, drained)
             # Who came during that read gets another: to most of them the lock would tell nothing else.
-            if own.state is not _State.DONE:
-                self._place_batch(sku, queue)
+            if own not in drained:
+                self._place_batch(sku, drained)
         except BaseException as error:  # each who waits raises it in its own thread
             # Nobody's order was touched without the lock, and who waits behind would not get it sooner.
-            for ticket in self._take(queue):
+            waiting = self._take(sku)
+            for ticket in waiting:
                 ticket.settle(error=error)
+            drained += waiting
             if not isinstance(error, Exception):
                 raise
         finally:
-            self._hand_over(sku, queue)
+            self._hand_over(sku)
+            self._tell(ticket for ticket in drained if ticket is not own)
 
-    def _answer_refusals(self, sku: str) -> None:
+    def _answer_refusals(self, sku: str, drained: list[_Ticket]) -> None:
         """One read answers the repeats and the true refusals of all who came before it."""
         with self._mutex:
-            asked = list(self._queues[sku].waiting) if sku in self._short else []
+            asked = list(self._queues[sku]) if sku in self._short else []
         if not asked:
             return
         answers = placement.answer_without_lock([ticket.intent for ticket in asked])
@@ -181,23 +194,24 @@ class Combiner:
             # Somebody's patience may have ended meanwhile.
             settled = [(asked[at], outcome) for at, outcome in answers.items() if asked[at].state is not _State.GONE]
             for ticket, _ in settled:
-                self._queues[sku].waiting.remove(ticket)
+                self._queues[sku].remove(ticket)
                 ticket.state = _State.DRAINED
         WAITING.dec(len(settled))
         for ticket, outcome in settled:
             ticket.settle(outcome)
+            drained.append(ticket)
 
-    def _place_batch(self, sku: str, queue: _Queue) -> None:
-        if queue.grant is None:
-            asked = time.monotonic()
-            grant = ExitStack()
-            grant.enter_context(placement.under_lock([sku]))
-            queue.grant, queue.granted, queue.rounds = grant, time.monotonic(), _ROUNDS
-            WAIT.observe(queue.granted - asked)
-        queue.rounds -= 1
-        batch = self._take(queue)
+    def _place_batch(self, sku: str, drained: list[_Ticket]) -> None:
+        """Place whoever waits when the lock is granted."""
+        asked = time.monotonic()
+        with placement.under_lock([sku]):
+            granted = time.monotonic()
+            batch = self._take(sku)
+            drained += batch
+            self._remember(sku, short=_place(batch))
+        WAIT.observe(granted - asked)
+        HOLD.observe(time.monotonic() - granted)
         BATCH.observe(len(batch))
-        self._remember(sku, short=_place(batch))
 
     def _remember(self, sku: str, *, short: bool) -> None:
         with self._mutex:
@@ -206,32 +220,38 @@ class Combiner:
             elif len(self._short) < _SHORT_SKUS:
                 self._short.add(sku)
 
-    def _take(self, queue: _Queue) -> list[_Ticket]:
+    def _take(self, sku: str) -> list[_Ticket]:
         with self._mutex:
-            batch = [queue.waiting.popleft() for _ in range(min(len(queue.waiting), settings.COMBINER_BATCH))]
+            queue = self._queues[sku]
+            batch = [queue.popleft() for _ in range(min(len(queue), settings.COMBINER_BATCH))]
             for ticket in batch:
                 ticket.state = _State.DRAINED
         WAITING.dec(len(batch))
         return batch
 
-    def _hand_over(self, sku: str, queue: _Queue) -> None:
-        """Make the next who waits the leader, with the lock while it is good for more, or forget the queue."""
+    def _hand_over(self, sku: str) -> None:
+        """Make the next who waits the leader, or forget the queue."""
         with self._mutex:
-            heir = queue.waiting[0] if queue.waiting else None
-            if heir:
-                heir.state = _State.LEADING
+            queue = self._queues[sku]
+            if queue:
+                queue[0].state = _State.LEADING
+                queue[0].bell.release()
             else:
                 del self._queues[sku]
-            grant = None if heir and queue.rounds else queue.grant
-            if grant:
-                queue.grant = None
-        try:
-            if grant:
-                HOLD.observe(time.monotonic() - queue.granted)
-                grant.close()
-        finally:
-            if heir:
-                heir.bell.release()
+
+    def _tell(self, settled: Iterable[_Ticket]) -> None:
+        """Note [One is told after the other]"""
+        with self._mutex:
+            for ticket in settled:
+                if ticket.state is not _State.GONE:
+                    ticket.state = _State.DONE
+                    self._untold.append(ticket)
+        self._tell_next()
+
+    def _tell_next(self) -> None:
+        with self._mutex:
+            if self._untold:
+                self._untold.popleft().bell.release()
 
 
 def _place(batch: Sequence[_Ticket]) -> bool:

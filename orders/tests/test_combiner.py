@@ -66,7 +66,7 @@ def crowd(storefront: Storefront, monkeypatch: pytest.MonkeyPatch) -> Crowd:
     def when_all_wait(codes: list[str]) -> Iterator[None]:
         with under_lock(codes):
             if not shared.batches:
-                wait_for(lambda: len(shared.combiner._queues["TEA"].waiting) == BUYERS)
+                wait_for(lambda: len(shared.combiner._queues["TEA"]) == BUYERS)
                 shared.late()
             yield
 
@@ -106,7 +106,7 @@ def test_once_sold_out_refusals_need_no_lock(make_level, crowd, settings):
         assert crowd.submit(99) == "Refused"
 
 
-def test_a_long_queue_takes_several_batches_and_hands_lead_and_lock_over(make_level, crowd, settings, monkeypatch):
+def test_a_long_queue_takes_several_batches_each_under_a_lock_of_its_own(make_level, crowd, settings, monkeypatch):
     settings.COMBINER_BATCH = 2
     make_level("TEA", BUYERS)
     grants = locks.sku_locks
@@ -119,7 +119,7 @@ def test_a_long_queue_takes_several_batches_and_hands_lead_and_lock_over(make_le
     monkeypatch.setattr(placement, "sku_locks", counted)
     assert crowd.buy() == {"Placed": BUYERS}
     assert crowd.batches == [2] * (BUYERS // 2)
-    assert len(taken) == -(-len(crowd.batches) // combiner._ROUNDS)
+    assert len(taken) == len(crowd.batches)
     assert crowd.combiner._queues == {}
 
 
@@ -129,7 +129,7 @@ def test_a_full_queue_is_told_at_once(make_level, crowd, settings):
     came: list[str] = []
 
     def late() -> None:
-        wait_for(lambda: len(crowd.combiner._queues["TEA"].waiting) == BUYERS)
+        wait_for(lambda: len(crowd.combiner._queues["TEA"]) == BUYERS)
         came.append(crowd.submit(99))
 
     crowd.late = late
@@ -158,6 +158,64 @@ def test_who_is_not_drained_in_time_is_truly_taken_back(make_level, crowd, setti
         assert leader.result() == "Placed"
     level.refresh_from_db()
     assert level.allocated == 1
+
+
+def test_who_gave_up_on_a_batch_is_passed_by_when_it_is_told(make_level, crowd, settings, monkeypatch):
+    level = make_level("TEA", BUYERS)
+    crowd.batches.append(0)  # nobody waits for a crowd here
+    place_locked, all_wait, gave_up = placement.place_locked, threading.Event(), threading.Event()
+
+    def slow(intents: list[Intent]) -> object:
+        placed = place_locked(intents)
+        assert gave_up.wait(10)
+        return placed
+
+    @contextmanager
+    def closed(codes: list[str]) -> Iterator[None]:
+        assert all_wait.wait(10)
+        yield
+
+    def wait_in_line(buyers: int) -> None:
+        wait_for(lambda: len(crowd.combiner._queues.get("TEA", ())) == buyers)
+
+    monkeypatch.setattr(placement, "place_locked", slow)
+    monkeypatch.setattr(placement, "under_lock", closed)
+    with ThreadPoolExecutor(4) as pool:
+        others = [pool.submit(crowd.submit, 1)]
+        wait_in_line(1)
+        settings.COMBINER_PATIENCE_SECONDS = 2
+        hasty = pool.submit(crowd.submit, 2)
+        wait_in_line(2)
+        settings.COMBINER_PATIENCE_SECONDS = 30
+        others += [pool.submit(crowd.submit, number) for number in (3, 4)]
+        wait_in_line(4)
+        settings.COMBINER_PATIENCE_SECONDS = 0.1
+        all_wait.set()
+        assert hasty.result() == OutcomeUnknownError.__name__
+        gave_up.set()
+        assert [each.result() for each in others] == ["Placed"] * 3
+    level.refresh_from_db()
+    assert (level.allocated, list(crowd.combiner._untold)) == (4, [])
+
+
+def test_a_leader_that_is_torn_away_leaves_nobody_waiting(make_level, crowd, monkeypatch):
+    make_level("TEA", BUYERS)
+
+    def torn(_: object) -> None:
+        raise SystemExit
+
+    monkeypatch.setattr(placement, "place_locked", torn)
+
+    def submit(number: int) -> str:
+        try:
+            told: str = crowd.submit(number)
+        except SystemExit:
+            return "torn"
+        return told
+
+    with ThreadPoolExecutor(BUYERS) as pool:
+        assert Counter(pool.map(submit, range(BUYERS))) == {"torn": 1, OutcomeUnknownError.__name__: BUYERS - 1}
+    assert crowd.combiner._queues == {}
 
 
 def test_a_poisonous_order_does_not_take_the_others_with_it(make_level, crowd, monkeypatch):
@@ -221,7 +279,7 @@ def test_a_lock_that_is_not_granted_is_told_to_all_who_wait(make_level, crowd, m
 
     @contextmanager
     def busy(codes: list[str]) -> Iterator[None]:
-        wait_for(lambda: len(crowd.combiner._queues["TEA"].waiting) == BUYERS)
+        wait_for(lambda: len(crowd.combiner._queues["TEA"]) == BUYERS)
         if codes:
             raise locks.LockBusyError
         yield
@@ -261,7 +319,7 @@ def test_who_comes_while_refusals_are_read_gets_a_read_of_his_own_and_no_lock(ma
     def answered(intents: list[Intent]) -> dict[int, object]:
         reads.append(len(intents))
         if len(reads) == 1:
-            wait_for(lambda: len(crowd.combiner._queues["TEA"].waiting) == BUYERS)
+            wait_for(lambda: len(crowd.combiner._queues["TEA"]) == BUYERS)
         return answer(intents)  # type: ignore[return-value]
 
     monkeypatch.setattr(placement, "answer_without_lock", answered)
