@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import connection
 
-from inventory import arrays, sql
+from inventory import sql
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +49,28 @@ SELECT id FROM inventory_stocklevel WHERE id IN (
     WHERE sku.code = ANY({sql.CODES}))
 ORDER BY id FOR NO KEY UPDATE
 """
-_LOCK_SKUS_BY_LEVEL = """
-SELECT id FROM inventory_sku WHERE id IN (SELECT sku_id FROM inventory_offer WHERE level_id = ANY(%(levels)s::bigint[]))
-ORDER BY id FOR NO KEY UPDATE
+# One statement, for it is most of a small transaction.  The levels' filter needs all of `busy`, so all of `skus` is
+# locked before the first level is.
+_LOCK_BY_LEVEL = """
+WITH wanted AS MATERIALIZED (SELECT %s::bigint[] AS levels),
+skus AS MATERIALIZED (
+    SELECT id FROM inventory_sku WHERE id IN (
+        SELECT sku_id FROM inventory_offer WHERE level_id = ANY((SELECT levels FROM wanted)::bigint[]))
+    ORDER BY id FOR NO KEY UPDATE {suffix}
+),
+busy AS MATERIALIZED (
+    SELECT level_id FROM inventory_offer
+    WHERE level_id = ANY((SELECT levels FROM wanted)::bigint[]) AND sku_id NOT IN (SELECT id FROM skus)
+)
+SELECT id FROM inventory_stocklevel
+WHERE id = ANY((SELECT levels FROM wanted)::bigint[]) AND id NOT IN (SELECT level_id FROM busy)
+ORDER BY id FOR NO KEY UPDATE {suffix}
 """
-_LOCK_LEVELS = "SELECT id FROM inventory_stocklevel WHERE id = ANY(%(levels)s::bigint[]) ORDER BY id FOR NO KEY UPDATE"
-_OFFERED = "SELECT sku_id, level_id FROM inventory_offer WHERE level_id = ANY(%(levels)s::bigint[])"
+_LOCK_LEVELS, _LOCK_FREE_LEVELS = (_LOCK_BY_LEVEL.format(suffix=suffix) for suffix in ("", "SKIP LOCKED"))
+_BUMP = """
+UPDATE inventory_sku SET version = version + 1
+WHERE id IN (SELECT sku_id FROM inventory_offer WHERE level_id = ANY(%s::bigint[])) RETURNING code
+"""
 
 
 def lock_codes(codes: Sequence[str]) -> None:
@@ -72,15 +88,8 @@ def lock_levels(level_ids: Sequence[int], *, skip_locked: bool = False) -> set[i
     skip_locked: leave out a level that, or a SKU of which, another transaction holds.
     Locks: Sku rows, then StockLevel rows, each in primary-key order.  Requires an open transaction.
     """
-    suffix = " SKIP LOCKED" if skip_locked else ""
-    with connection.cursor() as cursor:
-        cursor.execute(_LOCK_SKUS_BY_LEVEL + suffix, {"levels": arrays.literal(level_ids)})
-        skus = {sku_id for (sku_id,) in cursor.fetchall()}
-        cursor.execute(_OFFERED, {"levels": arrays.literal(level_ids)})
-        busy = {level_id for sku_id, level_id in cursor.fetchall() if sku_id not in skus}
-        free = arrays.literal(pk for pk in level_ids if pk not in busy)
-        cursor.execute(_LOCK_LEVELS + suffix, {"levels": free})
-        return {level_id for (level_id,) in cursor.fetchall()}
+    locked = sql.execute(_LOCK_FREE_LEVELS if skip_locked else _LOCK_LEVELS, [list(level_ids)])
+    return {level_id for (level_id,) in sql.rows(locked)}
 
 
 def bump_versions(bumps: Mapping[int, int]) -> None:
@@ -94,13 +103,7 @@ def bump_versions(bumps: Mapping[int, int]) -> None:
 
 def bump_versions_of_levels(level_ids: Sequence[int]) -> list[str]:
     """Raise the version of every SKU sold from these levels by one; their codes.  Requires: the rows are locked."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE inventory_sku SET version = version + 1"
-            " WHERE id IN (SELECT sku_id FROM inventory_offer WHERE level_id = ANY(%s::bigint[])) RETURNING code",
-            [arrays.literal(level_ids)],
-        )
-        return [code for (code,) in cursor.fetchall()]
+    return [code for (code,) in sql.rows(sql.execute(_BUMP, [list(level_ids)]))]
 
 
 def append(movements: Sequence[Movement], origin: Origin = NOBODY) -> None:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -10,8 +11,9 @@ from django.db import connection, transaction
 
 from inventory import discrepancies, trust
 from inventory.models import Discrepancy, Effect, Feed, Snapshot
-from inventory.snapshots import guards, mapping, merging, runs, staging, witnesses
+from inventory.snapshots import copying, guards, mapping, merging, runs, staging, witnesses
 from inventory.snapshots.ahead import ahead
+from inventory.snapshots.copying import Lines
 from inventory.snapshots.guards import Moves, PageGuard, Refused, Whole
 from inventory.snapshots.merging import Watch
 from inventory.snapshots.runs import Run
@@ -102,13 +104,9 @@ def _read(run: Run, watch: Watch) -> None:
     # old as that moment.
     requested_at = stored_at = runs.renew(run)
     run.asked_since = run.asked_since or requested_at
-    for page in ahead(_pages(run), lambda page: page.cursor is None):
-        try:
-            guard.check(page)
-            requested_at, stored_at = stored_at, _store(run, page, requested_at)
-        except Refused as refusal:
-            refusal.evidence["answer"] = page.evidence[:_EVIDENCE]
-            raise
+    for page, lines in ahead(_checked(_pages(run), guard), lambda made: made[0].cursor is None):
+        with _shown(page):
+            requested_at, stored_at = stored_at, _store(run, page, lines, requested_at)
         log.info(
             "snapshot_page",
             snapshot=run.snapshot.pk,
@@ -132,7 +130,25 @@ def _pages(run: Run) -> Iterator[Page]:
     return gateway.for_supplier(run.supplier).snapshot(run.upstream, unless=feed.mark if feed and not begun else None)
 
 
-def _store(run: Run, page: Page, requested_at: datetime) -> datetime:
+def _checked(pages: Iterator[Page], guard: PageGuard) -> Iterator[tuple[Page, Lines]]:
+    """Each page with its lines: made ahead as well, for meanwhile PostgreSQL is busy with those of the last one."""
+    for page in pages:
+        with _shown(page):
+            guard.check(page)
+        yield page, copying.lines(page.rows)
+
+
+@contextmanager
+def _shown(page: Page) -> Iterator[None]:
+    """Whatever is refused of a page comes with what upstream answered."""
+    try:
+        yield
+    except Refused as refusal:
+        refusal.evidence["answer"] = page.evidence[:_EVIDENCE]
+        raise
+
+
+def _store(run: Run, page: Page, lines: Lines, requested_at: datetime) -> datetime:
     """Stage a page and the place after it, in one transaction; the time of that."""
     snapshot = run.snapshot
     read_at = requested_at - timedelta(seconds=page.age)
@@ -142,8 +158,9 @@ def _store(run: Run, page: Page, requested_at: datetime) -> datetime:
     snapshot.pages += 1
     snapshot.seen += len(page.rows)
     snapshot.total = snapshot.total if page.total is None else page.total
+    snapshot.rejected += lines.uncounted
     with transaction.atomic(durable=True):
-        snapshot.rejected += staging.store(snapshot.pk, page.rows, read_at)
+        staging.store(snapshot.pk, lines, read_at)
         if page.doubts:
             run.evidence["not_counted"] = page.doubts
             Snapshot.objects.filter(pk=snapshot.pk).update(evidence=run.evidence)

@@ -6,7 +6,7 @@ from decimal import Decimal
 from django.db import transaction
 
 from inventory.models import Feed
-from inventory.snapshots import guards, runs, staging
+from inventory.snapshots import copying, guards, runs, staging
 from inventory.snapshots.guards import PageGuard, Refused, Whole
 from suppliers import gateway
 from suppliers.models import Supplier
@@ -43,7 +43,7 @@ def _rehearse(supplier: Supplier, scratch: int) -> Rehearsal:
         for page in gateway.for_supplier(supplier).snapshot(None):
             guard.check(page)
             with transaction.atomic():
-                staging.store(scratch, page.rows, runs.clock())
+                staging.store(scratch, copying.lines(page.rows), runs.clock())
             total = total if page.total is None else page.total
             if page.cursor is None:
                 break

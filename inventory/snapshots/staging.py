@@ -1,15 +1,12 @@
 """The unlogged table that holds a snapshot's rows until it is whole, and its comparison with the levels."""
 
 import functools
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from operator import attrgetter
 from typing import Any
 
 import msgspec
-import orjson
 from django.db import connection
 from psycopg.errors import UniqueViolation
 
@@ -17,8 +14,8 @@ from inventory import arrays, ledger
 from inventory.ledger import Origin
 from inventory.positions import OF_EVENT
 from inventory.snapshots import guards
+from inventory.snapshots.copying import Lines
 from suppliers.models import Supplier
-from suppliers.readings import StockRow
 
 Key = tuple[str, str]  # uid, location
 Worth = tuple[int | None, int, int]  # reported, lot, minimum order: what decides how much of a row can be sold
@@ -60,9 +57,6 @@ class Different(msgspec.Struct, frozen=True, gc=False):
 
 
 _UNCOUNTED = -(2**31)  # stands for "not counted" where rows are joined by number; no reported one is as low
-_NULL = "\\N"
-_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
-_SPECIAL = re.compile(r"[\\\t\n\r]")
 _LAST_OF_WINDOW = """
 SELECT uid, location FROM inventory_staging
 WHERE snapshot_id = %(snapshot)s AND (uid, location) > (%(uid)s, %(location)s)
@@ -216,59 +210,18 @@ def _compared(snapshot_id: int, supplier: Supplier) -> dict[str, Any]:
     return {**policy, "snapshot": snapshot_id, "supplier": supplier.pk}
 
 
-def store(snapshot_id: int, rows: Sequence[StockRow], read_at: datetime) -> int:
-    """Add a page; how many of its rows are not counted.  Requires an open transaction.
+def store(snapshot_id: int, page: Lines, read_at: datetime) -> None:
+    """Add a page.  Requires an open transaction.
 
     Raises: Refused, if a row of it is there already.
     """
-    columns, uncounted = _columns(rows)
-    wanted = f"COPY inventory_staging ({', '.join(columns)}, read_at, snapshot_id) FROM STDIN"
-    # Column by column, in COPY's own format: tuples row by row would keep the garbage collector busy.
-    lines = map("\t".join, zip(*columns.values(), strict=True))
+    wanted = f"COPY inventory_staging ({', '.join(page.columns)}, read_at, snapshot_id) FROM STDIN"
     end = f"\t{read_at.isoformat()}\t{snapshot_id}\n"
     try:
         with connection.cursor() as cursor, cursor.copy(wanted) as copy:
-            copy.write(end.join([*lines, ""]))
-            return uncounted
+            copy.write(end.join([*page.texts, ""]))
     except UniqueViolation as error:  # a COPY's own errors pass Django by
         raise guards.Refused("a row came twice", detail=(error.diag.message_detail or "")[:300]) from error
-
-
-def _columns(rows: Sequence[StockRow]) -> tuple[dict[str, list[str]], int]:
-    """The rows' own columns of the staging table, and how many rows are not counted.
-
-    Without those that all rows leave at the table's defaults, which are most: the server need not read them.
-    """
-    numbers, flags = list(map(attrgetter("available"), rows)), list(map(attrgetter("flags"), rows))
-    if max(map(abs, filter(None, numbers)), default=0) > guards.LARGEST:
-        numbers, flags = map(list, zip(*map(guards.whole_units, rows), strict=True))
-    columns = {
-        "uid": _escaped(list(map(attrgetter("uid"), rows))),
-        "location": _escaped(list(map(attrgetter("location"), rows))),
-        "code": _escaped(list(map(attrgetter("sku"), rows))),
-        "available": [_NULL if number is None else str(number) for number in numbers],
-    }
-    for name in ("lot", "min_order"):
-        values = list(map(attrgetter(name), rows))
-        if set(values) != {1}:
-            columns[name] = list(map(str, values))
-    components = list(map(attrgetter("components"), rows))
-    if any(components):
-        columns["components"] = _escaped(list(map(_json, components)))
-    if any(flags):
-        columns["flags"] = _escaped(list(map(_json, flags)))
-    return columns, numbers.count(None)
-
-
-def _escaped(texts: list[str]) -> list[str]:
-    """Hardly a page has anything to escape: that is found at once for all of it."""
-    return [text.translate(_ESCAPES) for text in texts] if _SPECIAL.search("".join(texts)) else texts
-
-
-def _json(value: Mapping[str, Any] | frozenset[str]) -> str:
-    if isinstance(value, frozenset):
-        return orjson.dumps(sorted(value)).decode() if value else "[]"
-    return orjson.dumps(dict(value), default=str).decode() if value else "{}"
 
 
 def count(snapshot_id: int) -> int:

@@ -9,7 +9,7 @@ from django.db import transaction
 from inventory import ledger, settlement
 from inventory.ledger import Origin
 from inventory.models import SalesEvent, StockLevel, StockMovement
-from inventory.snapshots import runs, staging
+from inventory.snapshots import copying, runs, staging
 from inventory.snapshots.staging import Different, Window
 from inventory.tests.test_settlement import promise
 from suppliers.readings import StockRow
@@ -29,7 +29,8 @@ def levels(make_level, make_supplier) -> list[StockLevel]:
 def compared(level: StockLevel, available: int | None) -> Different:
     """How the comparison sees a level of which a snapshot shows another number."""
     read_at = runs.clock()
-    staging.store(1, [StockRow(level.external_id, level.code, level.code, level.location, available)], read_at)
+    row = StockRow(level.external_id, level.code, level.code, level.location, available)
+    staging.store(1, copying.lines([row]), read_at)
     found = staging.different(Window(1, level.supplier_id, staging.START, ("~", "~")))
     staging.clear(1)
     return next(row for row in found if row.level_id == level.pk)

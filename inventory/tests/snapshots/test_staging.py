@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from inventory.snapshots import staging
+from inventory.snapshots import copying, staging
 from suppliers.readings import StockRow
 
 pytestmark = pytest.mark.django_db
@@ -29,7 +29,7 @@ def staged() -> list[tuple[Any, ...]]:
 def test_text_is_stored_as_it_came(text):
     row = StockRow(text, text, text, text, 7, {text: Decimal("1.50")}, flags=frozenset({text, "sentinel"}))
     with transaction.atomic():
-        assert staging.store(1, [row, StockRow("other", "", "", "", 0)], READ_AT) == 0
+        staging.store(1, copying.lines([row, StockRow("other", "", "", "", 0)]), READ_AT)
     uid, location, code, available, components, flags, read_at = next(one for one in staged() if one[0] != "other")
     assert (uid, location, code, available, read_at) == (text, text, text, 7, READ_AT)
     assert (json.loads(components), json.loads(flags)) == ({text: "1.50"}, sorted([text, "sentinel"]))
@@ -37,15 +37,17 @@ def test_text_is_stored_as_it_came(text):
 
 def test_what_is_not_counted_is_null_and_told():
     rows = [StockRow("a", "A", "A", "", None), StockRow("b", "B", "B", "", 2**40), StockRow("c", "C", "C", "", -3)]
+    lines = copying.lines(rows)
     with transaction.atomic():
-        assert staging.store(1, rows, READ_AT) == 2
+        staging.store(1, lines, READ_AT)
+    assert lines.uncounted == 2
     assert [one[3] for one in staged()] == [None, None, -3]
 
 
 def test_what_only_some_rows_have_is_the_others_default():
     rows = [StockRow("a", "A", "A", "", 1), StockRow("b", "B", "B", "", 2, {"x": Decimal(1)}, lot=6, min_order=12)]
     with transaction.atomic():
-        staging.store(1, rows, READ_AT)
+        staging.store(1, copying.lines(rows), READ_AT)
     with connection.cursor() as cursor:
         cursor.execute("SELECT lot, min_order, components, flags FROM inventory_staging ORDER BY uid")
         assert cursor.fetchall() == [(1, 1, "{}", "[]"), (6, 12, '{"x": "1"}', "[]")]
@@ -53,5 +55,5 @@ def test_what_only_some_rows_have_is_the_others_default():
 
 def test_an_empty_page_is_a_page():
     with transaction.atomic():
-        assert staging.store(1, [], READ_AT) == 0
+        staging.store(1, copying.lines([]), READ_AT)
     assert staged() == []
