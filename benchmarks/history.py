@@ -93,7 +93,10 @@ def twin(url: str, name: str) -> str:
 def clear(url: str) -> None:
     """Forget every SKU, level and order."""
     with psycopg.connect(url) as connection:
-        connection.execute("TRUNCATE inventory_sku, inventory_stocklevel, inventory_effect, orders_order CASCADE")
+        connection.execute(
+            "TRUNCATE inventory_sku, inventory_stocklevel, inventory_stockmovement, inventory_effect, orders_order"
+            " CASCADE"
+        )
 
 
 def add_skus(url: str, prefix: str, first: int, last: int) -> None:

@@ -12,7 +12,7 @@ from subprocess import Popen
 from django.core.management import call_command
 from django.db import connection
 
-from inventory.models import Sku, StockLevel
+from inventory.models import Sku, StockLevel, StockMovement
 from inventory_project.localstack.processes import spawn, stop_group
 
 from . import pair, report
@@ -85,6 +85,6 @@ def pairs(tempers: str, dialects: str) -> Iterator[tuple[str, str]]:
 
 def clear() -> None:
     """Begin with empty books: a pair must not find another's rows."""
-    tables = [model._meta.db_table for model in (Sku, StockLevel)]
+    tables = [model._meta.db_table for model in (Sku, StockLevel, StockMovement)]
     with connection.cursor() as cursor:
         cursor.execute(f"TRUNCATE {', '.join(tables)}, suppliers_supplier, storefronts_storefront CASCADE")

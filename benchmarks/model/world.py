@@ -26,8 +26,8 @@ OFFERS = {"A": (0, 1), "B": (1, 2), "C": (3,), "D": (3, 4)}
 ROWS = 5
 HARD_JUMP = 10  # times what was expected, for those who set it
 _TABLES = (
-    "suppliers_supplier, suppliers_switchboard, inventory_sku, inventory_stocklevel, inventory_effect,"
-    " orders_order, storefronts_storefront"
+    "suppliers_supplier, suppliers_switchboard, inventory_sku, inventory_stocklevel,"
+    " inventory_stockmovement, inventory_effect, orders_order, storefronts_storefront"
 )
 
 

@@ -15,6 +15,7 @@ from suppliers.countries import CountriesField
 from suppliers.models import CountsOn, Supplier
 
 VOUCHED_FOR = timedelta(hours=1)  # what a person knows of a supplier's numbers does not hold for those of tomorrow
+_HAS_MOVEMENTS = "EXISTS (SELECT FROM inventory_stockmovement WHERE level_id = OLD.id)"
 SKU_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 
 
@@ -149,6 +150,32 @@ class StockLevel(models.Model):
         indexes = [
             models.Index(fields=["supplier", "code"], name="level_code"),
             models.Index(fields=["supplier"], condition=Q(misses__gt=0), name="level_missing"),
+        ]
+        triggers = [
+            # With movement_has_level these are the foreign key of StockMovement.  Whoever appends without the level's
+            # lock may not have committed: SHARE waits for them, and lets nobody append until the level is gone.
+            pgtrigger.Trigger(
+                name="level_keeps_movements",
+                when=pgtrigger.After,
+                operation=pgtrigger.Delete | pgtrigger.UpdateOf("id"),  # type: ignore[no-untyped-call]
+                func=(
+                    f"IF NOT {_HAS_MOVEMENTS} THEN LOCK TABLE inventory_stockmovement IN SHARE MODE; END IF;"
+                    f" IF {_HAS_MOVEMENTS} THEN RAISE foreign_key_violation USING MESSAGE = format("
+                    "'level_keeps_movements: stock level %s has movements, which stay; to sell nothing from it, delete"
+                    " its offers', OLD.id); END IF; RETURN NULL;"
+                ),
+            ),
+            pgtrigger.Trigger(
+                name="levels_keep_movements",
+                level=pgtrigger.Statement,
+                when=pgtrigger.After,
+                operation=pgtrigger.Truncate,
+                func=(
+                    "IF EXISTS (SELECT FROM inventory_stockmovement) THEN RAISE foreign_key_violation USING MESSAGE ="
+                    " 'levels_keep_movements: movements would be left without levels; name inventory_stockmovement in"
+                    " the same TRUNCATE'; END IF; RETURN NULL;"
+                ),
+            ),
         ]
 
     def __str__(self) -> str:

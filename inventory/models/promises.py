@@ -132,7 +132,10 @@ class StockMovement(models.Model):
         POLICY = "policy"  # a person changed how far the number is believed
         REPAIR = "repair"  # audit_stock --repair
 
-    level = models.ForeignKey(StockLevel, on_delete=models.PROTECT, related_name="movements", db_index=False)
+    # The database's own check of the key is a query for each row, so that triggers do it: here, and on StockLevel.
+    level = models.ForeignKey(
+        StockLevel, on_delete=models.PROTECT, related_name="movements", db_index=False, db_constraint=False
+    )
     version = models.BigIntegerField()
     cause = models.CharField(max_length=10, choices=Cause)
     reference = models.CharField(max_length=64, blank=True)
@@ -178,7 +181,26 @@ class StockMovement(models.Model):
         ]
         # Rows lie in the order of time, so a page of this index stands for a hundred of the table: it costs no insert.
         indexes = [BrinIndex(fields=["at"], autosummarize=True, name="movement_at")]
-        triggers = [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
+        triggers = [
+            pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete),
+            pgtrigger.Trigger(
+                name="movement_has_level",
+                level=pgtrigger.Statement,
+                when=pgtrigger.After,
+                operation=pgtrigger.Insert,
+                referencing=pgtrigger.Referencing(new="appended"),  # type: ignore[no-untyped-call]
+                declare=[("missing", "bigint")],
+                # A connection keeps the plan for all its statements.  OFFSET 0 forbids a join with all levels, which a
+                # large one may suggest and an order would pay for: one look into the index for each movement.
+                func=(
+                    "SELECT level_id INTO missing FROM appended WHERE NOT EXISTS"
+                    " (SELECT FROM inventory_stocklevel WHERE id = appended.level_id OFFSET 0) LIMIT 1;"
+                    " IF FOUND THEN RAISE foreign_key_violation USING MESSAGE = format("
+                    "'movement_has_level: there is no stock level %s; store it before its movements', missing);"
+                    " END IF; RETURN NULL;"
+                ),
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{loaded(self, 'level')} version {self.version}: {self.cause}"

@@ -126,6 +126,7 @@ def test_honest_books_have_no_differences(level):
             ["allocated adds up in version 3", "allocated goes on from version 3"],
         ),
         ("UPDATE inventory_stockmovement SET reported_after = 1 WHERE version = 5", ["reported is that of the last"]),
+        ("UPDATE inventory_stockmovement SET level_id = 0 WHERE sellable_after = 3", ["the level of the movements is"]),
     ],
 )
 def test_a_changed_ledger_is_found(level, constraint_back, statement, expected):
