@@ -84,7 +84,7 @@ def finish(process: "subprocess.Popen[bytes]") -> dict[str, Any]:
 
 def settle() -> None:
     """Let the server do now what it would do in the background during the measurement."""
-    _do("VACUUM (ANALYZE) inventory_stocklevel, inventory_stockmovement, inventory_sku, inventory_staging")
+    _do("VACUUM (ANALYZE)")
     _do("CHECKPOINT")
 
 

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import box, goods, proof, report
+from benchmarks import box, catalogue, goods, proof, report
 from benchmarks.registry import Figure, load_steps
 from benchmarks.run import Run
 
@@ -30,6 +30,8 @@ def run(wanted: Sequence[str], folder: Path, *, small: bool, page: bool) -> list
             print(report.table([figure], judged=not small).splitlines()[-1], flush=True)
         usage[name] = meter.shares() | {FLUSH: 1e3 * box.fdatasync_seconds()}
         prove(run, name)
+        if not small:
+            catalogue.settle()  # what this step left to the server's background would slow the next one
     print(f"\n{report.table(figures, judged=not small)}\n\n{report.usage_table(usage)}")
     report.save_json(figures, about, usage)
     if page and not small:

@@ -27,6 +27,7 @@ Watch = Callable[[Snapshot], None]
 WINDOW = 20_000  # staged rows compared at once; of smaller ones the transactions would be more than the work
 SPREAD = 4  # transactions that share a page, a quarter of which is free
 MANY_NEW = 20_000  # rows; of fewer the planner needs no count
+SOME_NEW = 1_000  # rows; a plan that this connection keeps from a catalogue of three would read all of them for each
 MISSING_AT_ONCE = 100  # one transaction, counted with its place: a resumed run must not count a miss twice
 
 
@@ -78,8 +79,7 @@ def merge(run: Run, watch: Watch) -> None:
     if run.phase == runs.MERGING:
         _merge_staged(Merge(run, origin, Worths(run.supplier.pk)), watch)
         if run.evidence.get("new", 0) >= MANY_NEW:
-            # Until autovacuum looks, the planner takes a catalogue that just came for a few rows.
-            sql.execute("ANALYZE inventory_stocklevel", [])
+            _count_levels()
         run.enter(runs.MISSING)
     if not absences.misses_nothing(run.supplier.pk, run.snapshot.seen):
         _count_missing(run, origin, watch)
@@ -122,13 +122,20 @@ def _compared(run: Run) -> Iterator[tuple[Window, list[Different]]]:
 
 
 def _insert(merge: Merge, window: Window, new: Sequence[Different]) -> None:
-    run = merge.run
+    run, before = merge.run, merge.run.evidence.get("new", 0)
     with transaction.atomic(durable=True):
         opened = staging.insert_levels(window, merge.worths.of(new))
+        run.evidence["new"] = before + len(opened)
+        if before < SOME_NEW <= run.evidence["new"]:
+            _count_levels()
         ledger.append_openings(opened, merge.origin)
         run.snapshot.changed += len(opened)
-        run.evidence["new"] = run.evidence.get("new", 0) + len(opened)
         runs.renew(run)
+
+
+def _count_levels() -> None:
+    """Until autovacuum looks, the planner takes a catalogue that just came for a few rows."""
+    sql.execute("ANALYZE inventory_stocklevel", [])
 
 
 def _store(merge: Merge, known: Sequence[Different]) -> None:

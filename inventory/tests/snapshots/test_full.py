@@ -50,6 +50,28 @@ def test_an_unchanged_catalogue_writes_no_level_and_makes_every_row_younger(supp
     assert availability.read(["SKU-000003"])["SKU-000003"].as_of == second.first_requested_at
 
 
+def levels_read_one_by_one() -> int:
+    """Rows of all sequential scans of the levels so far."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_force_next_flush()")
+        cursor.execute("SELECT seq_tup_read FROM pg_stat_user_tables WHERE relname = 'inventory_stocklevel'")
+        return int(cursor.fetchone()[0])
+
+
+def test_a_large_catalogue_is_not_brought_in_with_plans_made_for_a_small_one(make_level):
+    small = make_level("TEA", 10)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE inventory_stocklevel")
+    for units in range(1, 12):  # until this connection keeps its plans
+        with transaction.atomic():
+            settlement.absorb([settlement.Reading(small.pk, units, runs.clock())], origin=Origin())
+    with running_chaos_supplier(rows=3_000, stock=7) as chaos:
+        supplier = connect(chaos, size=1_000)
+        before = levels_read_one_by_one()
+        assert run(supplier).changed == 3_000
+    assert levels_read_one_by_one() - before < 100_000, "not three thousand rows for each of three thousand"
+
+
 def test_only_what_differs_is_written(supplier, chaos, make_sku):
     make_sku("SKU-000003")
     run(supplier)
