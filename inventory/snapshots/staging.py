@@ -138,9 +138,12 @@ WITH stored AS (
     UPDATE inventory_stocklevel level
     SET reported = new.reported, sellable = new.sellable, version = level.version + 1,
         read_at = LEAST(new.read_at, clock_timestamp())
-    FROM unnest(%(id)s::bigint[], %(version)s::bigint[], %(sellable_before)s::int[], %(reported)s::int[],
-                %(sellable)s::int[], %(read_at)s::timestamptz[])
-        AS new(id, version, sellable_before, reported, sellable, read_at)
+    FROM (
+        SELECT row.*, (%(moments)s::timestamptz[])[row.moment] AS read_at
+        FROM unnest(%(id)s::bigint[], %(version)s::bigint[], %(sellable_before)s::int[], %(reported)s::int[],
+                    %(sellable)s::int[], %(moment)s::int[])
+            AS row(id, version, sellable_before, reported, sellable, moment)
+    ) new
     WHERE level.id = new.id AND level.version = new.version AND level.misses = 0 AND level.quarantined_at IS NULL
       AND COALESCE(level.read_at, '-infinity') <= new.read_at
       AND {_COMMON}
@@ -299,14 +302,17 @@ def store_idle(rows: Sequence[Different], sellable: Mapping[Worth, int], origin:
     Does what `settlement.absorb` does to such a level, for many in one statement.  sellable: as in `insert_levels`.
     Requires an open transaction in which the levels are locked.
     """
-    moment = functools.cache(datetime.isoformat)
+    # A page's rows share their time: to read it for each row would take the server as long as to find its level.
+    moments = list({row.read_at for row in rows})
+    place = {moment: number for number, moment in enumerate(moments, 1)}
     columns: dict[str, list[Any]] = {
+        "moments": moments,
         "id": [row.level_id for row in rows],
         "version": [row.version for row in rows],
         "sellable_before": [row.sellable for row in rows],
         "reported": [row.available for row in rows],
         "sellable": [sellable[row.worth] for row in rows],
-        "read_at": [moment(row.read_at) for row in rows],
+        "moment": [place[row.read_at] for row in rows],
     }
     parameters = {name: arrays.literal(values) for name, values in columns.items()}
     with connection.cursor() as cursor:
