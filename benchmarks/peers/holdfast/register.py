@@ -28,6 +28,7 @@ def register(url: str, token: str, codes: list[str]) -> str:
         config=rest_config(url),
         credentials=seal({"token": token}),
         settlement_lag_seconds=1,  # it answers from the ledger that it sells from
+        exclusive=True,  # nobody else buys there, so what its number loses is an order of ours
         snapshot_interval_seconds=SNAPSHOT_SECONDS,
     )
     _, key = ApiKey.objects.create_key(name="peers", storefront=Storefront.objects.create(slug="peers", name="Race"))
