@@ -1,8 +1,9 @@
 """Lock combining (group commit): requests for one SKU that arrive while it is being sold are placed together.
 
-The first to come leads: it takes the SKU's lock, drains what has gathered meanwhile into one transaction, gives the
-lock back and passes the lead to the next who waits: nobody's own answer waits for a second batch.  So throughput on a
-hot SKU rises with contention, and the outcome equals placing the requests one by one in the order of the queue.
+So are baskets of the same SKUs.  The first to come leads: it takes the locks, drains what has gathered meanwhile into
+one transaction, gives the locks back and passes the lead to the next who waits: nobody's own answer waits for a second
+batch.  So throughput on a hot SKU rises with contention, and the outcome equals placing the requests one by one in the
+order of the queue.
 
 Note [One is told after the other]
 A batch that is settled could wake all who wait for it at once.  They would all want the interpreter, and the next
@@ -37,6 +38,9 @@ WAIT = Histogram("holdfast_combiner_lock_wait_seconds", "Waiting for a SKU's loc
 HOLD = Histogram("holdfast_combiner_lock_hold_seconds", "Holding a SKU's lock.")
 WAITING = Gauge("holdfast_combiner_waiting", "Requests waiting in this process.", multiprocess_mode="livesum")
 SHED = Counter("holdfast_combiner_shed_total", "Requests that were not queued or not drained in time.", ["why"])
+
+
+_Skus = tuple[str, ...]
 
 
 class QueueFullError(Exception):
@@ -88,11 +92,11 @@ class Combiner:
 
     def __init__(self) -> None:
         self._mutex = Mutex()
-        # A SKU's requests that nobody has drained yet; the queue exists as long as somebody leads.
-        self._queues: dict[str, deque[_Ticket]] = {}
+        # What nobody has drained yet, by the SKUs that it names, ascending; the queue exists as long as somebody leads.
+        self._queues: dict[_Skus, deque[_Ticket]] = {}
         self._untold: deque[_Ticket] = deque()
         # SKUs that refused somebody last: there a leader answers the true refusals without the lock first.
-        self._short: set[str] = set()
+        self._short: set[_Skus] = set()
 
     def submit(self, intent: Intent) -> Outcome:
         """Place one order or hold together with whoever wants the same SKU now.
@@ -100,25 +104,23 @@ class Combiner:
         Raises: what `placement.place` raises; QueueFullError, NotDrainedError: nothing was placed;
         OutcomeUnknownError.
         """
-        if len(intent.lines) > 1:
-            return placement.place([intent])[0]
-        sku = intent.lines[0][0]
+        skus = tuple(intent.codes)
         ticket = _Ticket(intent)
-        if self._join(sku, ticket):
-            self._lead(sku, ticket)
+        if self._join(skus, ticket):
+            self._lead(skus, ticket)
         else:
             # A pooled connection kept through the wait would make the pool's size the length of the queue.
             connection.close()
-            self._follow(sku, ticket)
+            self._follow(skus, ticket)
         return ticket.result()
 
-    def _join(self, sku: str, ticket: _Ticket) -> bool:
+    def _join(self, skus: _Skus, ticket: _Ticket) -> bool:
         """Queue up; True for the one who has to lead."""
         with self._mutex:
-            queue = self._queues.get(sku)
+            queue = self._queues.get(skus)
             leads = queue is None
             if queue is None:
-                queue = self._queues[sku] = deque()
+                queue = self._queues[skus] = deque()
             elif len(queue) >= settings.COMBINER_QUEUE:
                 SHED.labels("full").inc()
                 raise QueueFullError(QueueFullError.__doc__)
@@ -126,10 +128,10 @@ class Combiner:
         WAITING.inc()
         return leads
 
-    def _follow(self, sku: str, ticket: _Ticket) -> None:
+    def _follow(self, skus: _Skus, ticket: _Ticket) -> None:
         """Wait to be answered, or to be promoted."""
         answered = ticket.bell.acquire(timeout=settings.COMBINER_PATIENCE_SECONDS)
-        if not answered and self._take_back(sku, ticket):
+        if not answered and self._take_back(skus, ticket):
             raise NotDrainedError(NotDrainedError.__doc__)
         answered = answered or ticket.bell.acquire(timeout=settings.COMBINER_PATIENCE_SECONDS)
         if not answered:
@@ -137,16 +139,16 @@ class Combiner:
                 raise OutcomeUnknownError(OutcomeUnknownError.__doc__)
             ticket.bell.acquire()
         if ticket.state is _State.LEADING:
-            self._lead(sku, ticket)
+            self._lead(skus, ticket)
         else:
             self._tell_next()
 
-    def _take_back(self, sku: str, ticket: _Ticket) -> bool:
+    def _take_back(self, skus: _Skus, ticket: _Ticket) -> bool:
         """Leave the queue; False if it is drained already."""
         with self._mutex:
             undrained = ticket.state is _State.WAITING
             if undrained:
-                self._queues[sku].remove(ticket)
+                self._queues[skus].remove(ticket)
                 ticket.state = _State.GONE
         if undrained:
             WAITING.dec()
@@ -163,30 +165,30 @@ class Combiner:
             SHED.labels("unknown").inc()
         return undecided
 
-    def _lead(self, sku: str, own: _Ticket) -> None:
+    def _lead(self, skus: _Skus, own: _Ticket) -> None:
         """Place one batch, the leader's own ticket first, pass the lead on, and have all others told."""
         drained: list[_Ticket] = []
         try:
-            self._answer_refusals(sku, drained)
+            self._answer_refusals(skus, drained)
             # Who came during that read gets another: to most of them the lock would tell nothing else.
             if own not in drained:
-                self._place_batch(sku, drained)
+                self._place_batch(skus, drained)
         except BaseException as error:  # each who waits raises it in its own thread
             # Nobody's order was touched without the lock, and who waits behind would not get it sooner.
-            waiting = self._take(sku)
+            waiting = self._take(skus)
             for ticket in waiting:
                 ticket.settle(error=error)
             drained += waiting
             if not isinstance(error, Exception):
                 raise
         finally:
-            self._hand_over(sku)
+            self._hand_over(skus)
             self._tell(ticket for ticket in drained if ticket is not own)
 
-    def _answer_refusals(self, sku: str, drained: list[_Ticket]) -> None:
+    def _answer_refusals(self, skus: _Skus, drained: list[_Ticket]) -> None:
         """One read answers the repeats and the true refusals of all who came before it."""
         with self._mutex:
-            asked = list(self._queues[sku]) if sku in self._short else []
+            asked = list(self._queues[skus]) if skus in self._short else []
         if not asked:
             return
         answers = placement.answer_without_lock([ticket.intent for ticket in asked])
@@ -194,50 +196,51 @@ class Combiner:
             # Somebody's patience may have ended meanwhile.
             settled = [(asked[at], outcome) for at, outcome in answers.items() if asked[at].state is not _State.GONE]
             for ticket, _ in settled:
-                self._queues[sku].remove(ticket)
+                self._queues[skus].remove(ticket)
                 ticket.state = _State.DRAINED
         WAITING.dec(len(settled))
         for ticket, outcome in settled:
             ticket.settle(outcome)
             drained.append(ticket)
 
-    def _place_batch(self, sku: str, drained: list[_Ticket]) -> None:
+    def _place_batch(self, skus: _Skus, drained: list[_Ticket]) -> None:
         """Place whoever waits when the lock is granted."""
         asked = time.monotonic()
-        with placement.under_lock([sku]):
+        with placement.under_lock(skus):
             granted = time.monotonic()
-            batch = self._take(sku)
+            batch = self._take(skus)
             drained += batch
-            self._remember(sku, short=_place(batch))
+            self._remember(skus, short=_place(batch))
         WAIT.observe(granted - asked)
         HOLD.observe(time.monotonic() - granted)
         BATCH.observe(len(batch))
 
-    def _remember(self, sku: str, *, short: bool) -> None:
+    def _remember(self, skus: _Skus, *, short: bool) -> None:
         with self._mutex:
             if not short:
-                self._short.discard(sku)
+                self._short.discard(skus)
             elif len(self._short) < _SHORT_SKUS:
-                self._short.add(sku)
+                self._short.add(skus)
 
-    def _take(self, sku: str) -> list[_Ticket]:
+    def _take(self, skus: _Skus) -> list[_Ticket]:
         with self._mutex:
-            queue = self._queues[sku]
-            batch = [queue.popleft() for _ in range(min(len(queue), settings.COMBINER_BATCH))]
+            queue = self._queues[skus]
+            most = max(1, settings.COMBINER_BATCH // len(skus))
+            batch = [queue.popleft() for _ in range(min(len(queue), most))]
             for ticket in batch:
                 ticket.state = _State.DRAINED
         WAITING.dec(len(batch))
         return batch
 
-    def _hand_over(self, sku: str) -> None:
+    def _hand_over(self, skus: _Skus) -> None:
         """Make the next who waits the leader, or forget the queue."""
         with self._mutex:
-            queue = self._queues[sku]
+            queue = self._queues[skus]
             if queue:
                 queue[0].state = _State.LEADING
                 queue[0].bell.release()
             else:
-                del self._queues[sku]
+                del self._queues[skus]
 
     def _tell(self, settled: Iterable[_Ticket]) -> None:
         """Note [One is told after the other]"""

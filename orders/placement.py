@@ -5,9 +5,10 @@ Takes a list of intents and answers each as if they had been placed one by one, 
 
 import time
 from collections import Counter as CountOf
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
 from typing import TypeVar
 
 from django.conf import settings
@@ -18,6 +19,7 @@ from inventory import availability, effects, positions, sourcing, sql, stock
 from inventory.effects import Due
 from inventory.locks import sku_locks
 from inventory.models import Effect
+from inventory.positions import Position
 from inventory.sourcing import Decision, Shortage, Take, Unorderable
 from inventory.stock import Locked
 from orders import holds, records
@@ -88,15 +90,24 @@ def answer_without_lock(intents: Sequence[Intent]) -> dict[int, Outcome]:
         asked = positions.ask(sorted({code for intent in intents for code in intent.codes}))
         outcomes: dict[int, Outcome] = dict(known())
         current = asked()
+    refuse = lru_cache(partial(_refusal, current))  # nearly all who want a hot SKU want the same of it
     for at, intent in enumerate(intents):
         # The units of a hold count as taken here: only the transaction can tell whether they suffice.
-        if at in outcomes or intent.reservation:
-            continue
-        refusal = sourcing.refusal(current, intent.lines, intent.destination)
-        if refusal:
-            outcomes[at] = Refused(refusal.shortages) if refusal.shortages else NotOrderable(refusal.unorderable)
+        if at not in outcomes and not intent.reservation:
+            refused = refuse(tuple(intent.lines), intent.destination)
+            if refused:
+                outcomes[at] = refused
     _count(outcomes.values())
     return outcomes
+
+
+def _refusal(
+    current: Mapping[str, Position], lines: tuple[tuple[str, int], ...], destination: str
+) -> Refused | NotOrderable | None:
+    refusal = sourcing.refusal(current, lines, destination)
+    if not refusal:
+        return None
+    return Refused(refusal.shortages) if refusal.shortages else NotOrderable(refusal.unorderable)
 
 
 @contextmanager

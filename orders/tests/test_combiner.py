@@ -23,6 +23,7 @@ from storefronts.models import Storefront
 pytestmark = pytest.mark.django_db(transaction=True)
 
 BUYERS = 20
+TEA = ("TEA",)
 
 
 @pytest.fixture
@@ -37,6 +38,7 @@ class Crowd:
         self.combiner = shared
         self.storefront = storefront
         self.batches: list[int] = []
+        self.skus = TEA
         self.late: Callable[[], None] = lambda: None  # called under the lock, before the first batch
 
     def submit(self, number: int, units: int = 1) -> str:
@@ -66,7 +68,7 @@ def crowd(storefront: Storefront, monkeypatch: pytest.MonkeyPatch) -> Crowd:
     def when_all_wait(codes: list[str]) -> Iterator[None]:
         with under_lock(codes):
             if not shared.batches:
-                wait_for(lambda: len(shared.combiner._queues["TEA"]) == BUYERS)
+                wait_for(lambda: len(shared.combiner._queues[shared.skus]) == BUYERS)
                 shared.late()
             yield
 
@@ -129,7 +131,7 @@ def test_a_full_queue_is_told_at_once(make_level, crowd, settings):
     came: list[str] = []
 
     def late() -> None:
-        wait_for(lambda: len(crowd.combiner._queues["TEA"]) == BUYERS)
+        wait_for(lambda: len(crowd.combiner._queues[TEA]) == BUYERS)
         came.append(crowd.submit(99))
 
     crowd.late = late
@@ -151,7 +153,7 @@ def test_who_is_not_drained_in_time_is_truly_taken_back(make_level, crowd, setti
     monkeypatch.setattr(placement, "under_lock", late)
     with ThreadPoolExecutor(2) as pool:
         leader = pool.submit(crowd.submit, 1)
-        wait_for(lambda: "TEA" in crowd.combiner._queues)
+        wait_for(lambda: TEA in crowd.combiner._queues)
         follower = pool.submit(crowd.submit, 2)
         assert follower.result() == NotDrainedError.__name__
         gave_up.set()
@@ -176,7 +178,7 @@ def test_who_gave_up_on_a_batch_is_passed_by_when_it_is_told(make_level, crowd, 
         yield
 
     def wait_in_line(buyers: int) -> None:
-        wait_for(lambda: len(crowd.combiner._queues.get("TEA", ())) == buyers)
+        wait_for(lambda: len(crowd.combiner._queues.get(TEA, ())) == buyers)
 
     monkeypatch.setattr(placement, "place_locked", slow)
     monkeypatch.setattr(placement, "under_lock", closed)
@@ -279,7 +281,7 @@ def test_a_lock_that_is_not_granted_is_told_to_all_who_wait(make_level, crowd, m
 
     @contextmanager
     def busy(codes: list[str]) -> Iterator[None]:
-        wait_for(lambda: len(crowd.combiner._queues["TEA"]) == BUYERS)
+        wait_for(lambda: len(crowd.combiner._queues[TEA]) == BUYERS)
         if codes:
             raise locks.LockBusyError
         yield
@@ -310,6 +312,36 @@ def test_baskets_and_single_lines_share_the_stock(make_level, crowd):
     assert combiner.combiner._queues == {}
 
 
+def test_baskets_of_the_same_skus_are_placed_in_one_transaction(make_level, crowd):
+    levels = [make_level("TEA", BUYERS), make_level("CUP", 5)]
+    crowd.skus = ("CUP", "TEA")
+
+    def basket(number: int) -> str:
+        try:
+            intent = intent_of(crowd.storefront.pk, f"basket-{number}", [("TEA", 1), ("CUP", 1)])
+            return type(crowd.combiner.submit(intent)).__name__
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(BUYERS) as pool:
+        assert Counter(pool.map(basket, range(BUYERS))) == {"Placed": 5, "Refused": BUYERS - 5}
+    assert crowd.batches == [BUYERS]
+    for level in levels:
+        level.refresh_from_db()
+    assert [level.allocated for level in levels] == [5, 5]
+
+
+def test_a_batch_of_baskets_is_as_large_as_one_of_single_lines(make_level, crowd, settings):
+    settings.COMBINER_BATCH = 4
+    make_level("TEA", BUYERS)
+    make_level("CUP", BUYERS)
+    shared = crowd.combiner
+    waiting = [combiner._Ticket(intent_of(crowd.storefront.pk, f"b-{n}", [("CUP", 1), ("TEA", 1)])) for n in range(5)]
+    for ticket in waiting:
+        shared._join(("CUP", "TEA"), ticket)
+    assert [len(shared._take(("CUP", "TEA"))) for _ in range(3)] == [2, 2, 1]
+
+
 def test_who_comes_while_refusals_are_read_gets_a_read_of_his_own_and_no_lock(make_level, crowd, monkeypatch):
     make_level("TEA", 0)
     assert crowd.buy() == {"Refused": BUYERS}  # from now on the SKU is known to be short
@@ -319,7 +351,7 @@ def test_who_comes_while_refusals_are_read_gets_a_read_of_his_own_and_no_lock(ma
     def answered(intents: list[Intent]) -> dict[int, object]:
         reads.append(len(intents))
         if len(reads) == 1:
-            wait_for(lambda: len(crowd.combiner._queues["TEA"]) == BUYERS)
+            wait_for(lambda: len(crowd.combiner._queues[TEA]) == BUYERS)
         return answer(intents)  # type: ignore[return-value]
 
     monkeypatch.setattr(placement, "answer_without_lock", answered)
