@@ -1,6 +1,7 @@
 """Runs the steps one after the other."""
 
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,9 +26,13 @@ def run(wanted: Sequence[str], folder: Path, *, small: bool, page: bool) -> list
     for name in wanted or steps:
         print(f"\n{name}", flush=True)
         meter = box.Usage()
-        for figure in steps[name](run):
-            figures.append(figure)
-            print(report.table([figure], judged=not small).splitlines()[-1], flush=True)
+        try:
+            for figure in steps[name](run):
+                figures.append(figure)
+                print(report.table([figure], judged=not small).splitlines()[-1], flush=True)
+        except Exception as error:  # noqa: BLE001 - the others' figures must not go with it
+            traceback.print_exc()
+            run.wrong(f"{name} broke off: {type(error).__name__}: {error}")
         usage[name] = meter.shares() | {FLUSH: 1e3 * box.fdatasync_seconds()}
         prove(run, name)
         if not small:

@@ -22,6 +22,7 @@ from benchmarks.steps.snapshots import CREATED, count
 from benchmarks.web import Web
 from inventory import tasks
 from inventory.models import Effect, Snapshot
+from inventory_project.celery import app
 from inventory_project.localstack.processes import spawn, stop_group
 from suppliers import credentials
 from suppliers.models import Supplier
@@ -30,6 +31,7 @@ from suppliers.simulator.ledger import Item
 from suppliers.simulator.running import RunningChaosSupplier, running_chaos_supplier
 
 READING = ("base_url", "auth", "limits", "errors", "list", "fetch")
+QUEUES = ("celery", "effects")
 SLUG, SKUS, CLIENTS = "bench-coalescing", 100, 16
 STOCK = 5_000  # more than is ordered, and little enough to be believed
 
@@ -38,7 +40,7 @@ STOCK = 5_000  # more than is ordered, and little enough to be believed
 def worker(folder: Path, *options: str) -> Iterator[None]:
     """A Celery worker for the block."""
     command = [sys.executable, "-m", "celery", "-A", "inventory_project", "worker", "--pool", "threads"]
-    queues = ["--queues", "celery,effects", "--concurrency", "4", "--loglevel", "WARNING", *options]
+    queues = ["--queues", ",".join(QUEUES), "--concurrency", "4", "--loglevel", "WARNING", *options]
     environment = {**os.environ, "SUPPLIER_PRIVATE_NETWORKS": "true", "LOG_LEVEL": "WARNING"}
     with (folder / "worker.log").open("ab") as log:
         process = spawn([*command, *queues], env=environment, stdout=log, stderr=log)
@@ -67,8 +69,7 @@ def coalescing(run: Run) -> Iterator[Figure]:
     codes = [f"P12-{sku}" for sku in range(1, SKUS + 1)]
     items = [Item(code, code, "main", STOCK) for code in codes]
     goods.add_skus(codes)
-    # What earlier steps left undone is nobody's business here: no worker was there.
-    Effect.objects.all().delete()
+    _forget()
     with running_chaos_supplier(items=items) as chaos:
         supplier = connect(chaos)
         catalogue.finish(catalogue.start(supplier.pk))
@@ -91,6 +92,14 @@ def coalescing(run: Run) -> Iterator[Figure]:
         also=reads >= SKUS,
         notes=[f"{reads:,} SKUs read with {asked:,} requests in {seconds:.0f} s"],
     )
+
+
+def _forget() -> None:
+    """What earlier steps left undone, and their messages, are nobody's business here: no worker was there."""
+    Effect.objects.all().delete()
+    with app.connection_for_write() as broker:
+        for queue in QUEUES:
+            broker.default_channel.queue_purge(queue)  # type: ignore[attr-defined]  # every transport has it
 
 
 def _order(run: Run, web: Web, codes: Sequence[str], number: int) -> None:
