@@ -66,23 +66,6 @@ class _Batch:
         return NotOrderable([self.as_of_now(line) for line in decision.unorderable])
 
 
-def place(intents: Sequence[Intent]) -> list[Outcome]:
-    """Place orders and holds; one outcome for each, in order.
-
-    Locks: the SKUs' Redis locks in ascending order, then in one transaction their rows.
-    Requires that no transaction is open.
-    Raises: LockBusyError, LockUnavailableError, KeyContendedError, OperationalError: nothing is known to be placed,
-    the same key tells later.
-    """
-    outcomes = answer_without_lock(intents)
-    waiting = [at for at in range(len(intents)) if at not in outcomes]
-    if waiting:
-        with under_lock({code for at in waiting for code in intents[at].codes}):
-            placed = place_locked([intents[at] for at in waiting])
-        outcomes |= dict(zip(waiting, placed, strict=True))
-    return [outcomes[at] for at in range(len(intents))]
-
-
 def answer_without_lock(intents: Sequence[Intent]) -> dict[int, Outcome]:
     """Repeats and true refusals, by place: each was right at the instant of this read, so it needs no lock."""
     with sql.pipeline():

@@ -20,6 +20,7 @@ from inventory.models import Effect
 from inventory_project.celery import app
 from inventory_project.demo.books import ask
 
+TABLE_LOCKED_SECONDS = 4  # longer than a request waits for a connection, and a connection for a lock: 3 s each
 FROZEN_SECONDS = 5.5  # longer than a SKU's lock lives and than a transaction may idle
 
 
@@ -167,7 +168,7 @@ def exhaust_pool(_: Scene) -> None:
     """Somebody holds a lock on a whole table: every connection waits for it."""
     with own_connection() as opened, opened.transaction():
         opened.execute("LOCK TABLE inventory_sku IN ACCESS EXCLUSIVE MODE")
-        time.sleep(4)
+        time.sleep(TABLE_LOCKED_SECONDS)
 
 
 def own_connection() -> "psycopg.Connection[tuple[object, ...]]":

@@ -34,6 +34,7 @@ from inventory.settlement import Reading
 from inventory.snapshots import incremental
 from inventory.transitions import Proof
 from orders import cancellation, placement
+from orders.combiner import Combiner
 from orders.intents import Intent, Placed
 from suppliers.models import Supplier
 from suppliers.readings import ConfirmResult
@@ -80,6 +81,7 @@ class Acts:
     world: World
     books: Books
     steps: int = 0
+    combiner: Combiner = field(default_factory=Combiner)
     parcels: list[Parcel] = field(default_factory=list)
     holds: list[tuple[UUID, Sequence[tuple[str, int]]]] = field(default_factory=list)
     fills: list[tuple[dict[str, tuple[int, bytes]], dict[str, str]]] = field(default_factory=list)
@@ -136,9 +138,10 @@ class Acts:
 
     # Buyers.
 
-    def buy(self, wishes: Sequence[Wish], *, locked: bool = False) -> None:
+    def buy(self, wishes: Sequence[Wish], *, combined: bool = False) -> None:
+        """combined: as storefronts do, one after the other; else as one batch, without any lock of Redis."""
         intents = [self._intent(wish) for wish in wishes]
-        outcomes = (placement.place if locked else placement.place_locked)(intents)
+        outcomes = list(map(self.combiner.submit, intents)) if combined else placement.place_locked(intents)
         for intent, outcome in zip(intents, outcomes, strict=True):
             if isinstance(outcome, Placed):
                 self._placed(intent, json.loads(outcome.answer))

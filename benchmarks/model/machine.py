@@ -138,9 +138,9 @@ class Merchant(RuleBasedStateMachine):
         self.now.wait(seconds)
         self.now.read(batch, proof_of(batch))
 
-    @rule(batch=st.lists(wishes, min_size=1, max_size=8), locked=st.booleans())
-    def buy(self, batch: list[Wish], locked: bool) -> None:
-        self.now.buy(batch, locked=locked)
+    @rule(batch=st.lists(wishes, min_size=1, max_size=8), combined=st.booleans())
+    def buy(self, batch: list[Wish], combined: bool) -> None:
+        self.now.buy(batch, combined=combined)
 
     @rule(batch=st.lists(wishes, min_size=1, max_size=8), looks=readings)
     def buy_and_read(self, batch: list[Wish], looks: list[Look]) -> None:

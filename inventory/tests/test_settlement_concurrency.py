@@ -4,13 +4,14 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import count
 
 import pytest
 from django.db import connection, transaction
 
-from inventory import claims, settlement, sourcing, stock
+from inventory import claims, ledger, settlement, sourcing, stock
 from inventory.ledger import Origin
 from inventory.models import Allocation, Offer, Sku, StockLevel
 from inventory.settlement import Reading
@@ -139,3 +140,23 @@ def wait_until_somebody_waits(seconds: float = 2) -> None:
             if cursor.fetchone()[0]:
                 return
     raise AssertionError("nobody waits")
+
+
+def test_no_level_is_locked_before_all_skus_are(make_level):
+    """An order locks SKUs first: who held a level while waiting for a SKU would be half of a deadlock."""
+    first, last = make_level("A", 1), make_level("B", 1)
+
+    def work() -> set[int]:
+        try:
+            with transaction.atomic():
+                return ledger.lock_levels([first.pk, last.pk])
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            Sku.objects.select_for_update().get(code="B")
+            locked = pool.submit(work)
+            wait_until_somebody_waits()
+            StockLevel.objects.select_for_update(nowait=True).get(pk=first.pk)
+        assert locked.result(10) == {first.pk, last.pk}

@@ -24,7 +24,7 @@ BINARIES = Path("pginstall", "bin")
 # For two cores.  Durability (fsync, synchronous_commit, full_page_writes) stays at its defaults: on.
 SETTINGS = {
     "max_connections": "200",
-    "shared_buffers": "512MB",
+    "shared_buffers": "256MB",
     "effective_cache_size": "1GB",
     "work_mem": "8MB",
     "maintenance_work_mem": "64MB",

@@ -41,9 +41,15 @@ class Crowd:
         self.skus = TEA
         self.late: Callable[[], None] = lambda: None  # called under the lock, before the first batch
 
-    def submit(self, number: int, units: int = 1) -> str:
+    def submit(self, number: int) -> str:
+        return self.order(f"buyer-{number}", "TEA")
+
+    def basket(self, number: int) -> str:
+        return self.order(f"basket-{number}", "TEA", "CUP")
+
+    def order(self, key: str, *codes: str) -> str:
         try:
-            outcome = self.combiner.submit(intent_of(self.storefront.pk, f"buyer-{number}", [("TEA", units)]))
+            outcome = self.combiner.submit(intent_of(self.storefront.pk, key, [(code, 1) for code in codes]))
         except (DatabaseError, *UNDECIDED) as error:
             return type(error).__name__
         finally:
@@ -295,17 +301,10 @@ def test_baskets_and_single_lines_share_the_stock(make_level, crowd):
     make_level("TEA", BUYERS)
     make_level("CUP", 5)
 
-    def basket(number: int) -> str:
-        try:
-            intent = intent_of(crowd.storefront.pk, f"basket-{number}", [("TEA", 1), ("CUP", 1)])
-            return type(crowd.combiner.submit(intent)).__name__
-        finally:
-            connection.close()
-
     crowd.batches.append(0)  # nobody waits for a crowd here
     with ThreadPoolExecutor(2 * BUYERS) as pool:
         singles = [pool.submit(crowd.submit, number) for number in range(BUYERS)]
-        baskets = [pool.submit(basket, number) for number in range(5)]
+        baskets = [pool.submit(crowd.basket, number) for number in range(5)]
         outcomes = Counter(each.result() for each in [*singles, *baskets])
     assert outcomes["Placed"] == BUYERS
     assert outcomes[Refused.__name__] == 5
@@ -316,15 +315,8 @@ def test_baskets_of_the_same_skus_are_placed_in_one_transaction(make_level, crow
     levels = [make_level("TEA", BUYERS), make_level("CUP", 5)]
     crowd.skus = ("CUP", "TEA")
 
-    def basket(number: int) -> str:
-        try:
-            intent = intent_of(crowd.storefront.pk, f"basket-{number}", [("TEA", 1), ("CUP", 1)])
-            return type(crowd.combiner.submit(intent)).__name__
-        finally:
-            connection.close()
-
     with ThreadPoolExecutor(BUYERS) as pool:
-        assert Counter(pool.map(basket, range(BUYERS))) == {"Placed": 5, "Refused": BUYERS - 5}
+        assert Counter(pool.map(crowd.basket, range(BUYERS))) == {"Placed": 5, "Refused": BUYERS - 5}
     assert crowd.batches == [BUYERS]
     for level in levels:
         level.refresh_from_db()

@@ -15,10 +15,11 @@ from django.db.models.functions import Now
 from inventory import audit, availability, events, locks, stock
 from inventory.ledger import Origin
 from inventory.models import Allocation, Effect, Offer, SalesEvent, Sku, StockLevel, StockMovement
-from orders import cancellation, placement
+from orders import cancellation
 from orders.intents import Intent, KeyReused, Outcome, Placed, Refused, WrongReservation
 from orders.models import Order, OrderLine, Reservation
 from orders.signals import order_refused
+from orders.tests import buyers
 from storefronts.models import Storefront
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -47,7 +48,7 @@ def intent(storefront: Storefront) -> Callable[..., Intent]:
 
 
 def place(*intents: Intent) -> list[Outcome]:
-    return placement.place(intents)
+    return buyers.place(intents)
 
 
 def body(outcome: Outcome) -> dict[str, Any]:

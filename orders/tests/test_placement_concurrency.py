@@ -15,10 +15,9 @@ from django.db import connection, transaction
 
 from inventory import ledger, locks, positions, sql, stock
 from inventory.models import Allocation, StockMovement
-from orders import placement
 from orders.intents import Placed
 from orders.models import Order
-from orders.tests.buyers import buy, intent_of
+from orders.tests.buyers import buy, intent_of, place
 from storefronts.models import Storefront
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -118,7 +117,7 @@ def test_a_required_lock_that_is_away_is_no_refusal(make_level, storefront, sett
     settings.REDIS_URL, settings.ORDERS_REQUIRE_LOCK = "redis://127.0.0.1:1/0", True
     make_level("TEA", UNITS)
     with pytest.raises(locks.LockUnavailableError):
-        placement.place([intent_of(storefront.pk, "k", [("TEA", 1)])])
+        place([intent_of(storefront.pk, "k", [("TEA", 1)])])
     assert not Order.objects.exists()
 
 
@@ -128,9 +127,9 @@ def test_a_lock_held_by_somebody_else_is_no_refusal(make_level, storefront, sett
     other = redis_lock.Lock(locks._client(settings.REDIS_URL), "{sku:TEA}", expire=30)
     assert other.acquire(blocking=False)
     with pytest.raises(locks.LockBusyError):
-        placement.place([intent_of(storefront.pk, "k", [("TEA", 1)])])
+        place([intent_of(storefront.pk, "k", [("TEA", 1)])])
     other.release()
-    assert isinstance(placement.place([intent_of(storefront.pk, "k", [("TEA", 1)])])[0], Placed)
+    assert isinstance(place([intent_of(storefront.pk, "k", [("TEA", 1)])])[0], Placed)
 
 
 @pytest.mark.parametrize("lock", [with_redis, without_redis])
