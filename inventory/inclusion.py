@@ -7,6 +7,9 @@ that a promise which is cancelled takes its units with it.  Promises that upstre
 of the others, which a person orders there by hand and nobody reported yet, only those that are older than upstream's
 data may be.  One of these may stand in for another that was ordered before it.  As long as such a promise is settled
 and unproven, time alone settles nothing of its level: what is settled never exceeds what the number lost.
+What is left of a loss may be an order that is on its way.  Nobody knows yet whether upstream took it, so it settles
+nothing, but to count it below the promise as well would refuse buyers what is there: it waits outside the number until
+the order is confirmed, when it settles that, or is none of ours, when the next reading brings it in.
 """
 
 from collections.abc import Sequence
@@ -33,10 +36,15 @@ class Promise:
 
 @dataclass(slots=True)
 class Included:
-    """What a reading includes.  settled: promises that leave `allocated`.  observed: id → units counted so far."""
+    """What a reading includes.
+
+    settled: promises that leave `allocated`.  observed: id → units counted so far.  awaited: units that the number lost
+    for promises on their way.
+    """
 
     settled: list[Promise] = field(default_factory=list)
     observed: dict[int, int] = field(default_factory=dict)
+    awaited: int = 0
 
     @property
     def units(self) -> int:
@@ -62,7 +70,12 @@ def by_drop(promises: Sequence[Promise], lost: int, read_at: datetime, lag: time
             included.settled.append(one)
         if units:
             included.observed[one.id] = seen
+    included.awaited = min(max(lost, 0), _on_their_way(promises, read_at))
     return included
+
+
+def _on_their_way(promises: Sequence[Promise], read_at: datetime) -> int:
+    return sum(one.quantity for one in promises if one.sending and one.created_at and one.created_at <= read_at)
 
 
 def _is_old_enough(one: Promise, read_at: datetime, lag: timedelta) -> bool:

@@ -95,6 +95,8 @@ def by_reading(
     if doubted:
         return Read(doubted)
     before = level.numbers
+    if reported is not None:
+        reported += included.awaited
     if level.replicas and reported is not None and before.quarantined_reported is not None:
         reported = min(reported, before.quarantined_reported)  # the least that any of them said meanwhile
     cap = None if before.rejection_cap is None else _cap(level, reported, read_at, units)
@@ -140,7 +142,7 @@ def _included(level: Standing, reported: int | None, read_at: datetime, promises
     unseen = sum(one.quantity - one.observed for one in timely.settled)
     lost = _lost(level, reported) - unseen
     dropped = inclusion.by_drop([one for one in promises if one.id not in late], lost, read_at, level.lag)
-    return Included([*timely.settled, *dropped.settled], dropped.observed)
+    return Included([*timely.settled, *dropped.settled], dropped.observed, dropped.awaited)
 
 
 def _lost(level: Standing, reported: int | None) -> int:

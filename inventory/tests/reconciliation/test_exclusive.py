@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from django.db import connection
 
-from inventory import snapshots
+from inventory import reconciliation, snapshots
 from inventory.models import Allocation, StockLevel
 from inventory.tests.promises import cancel, mark, pass_time, place, states
 from inventory.tests.reconciliation.sides import SKU, available, confirm, without
@@ -59,6 +59,21 @@ def test_an_order_younger_than_the_data_settles_later_without_another_drop(by_ha
     pass_time("order-1", 61)
     snapshot(by_hand)
     assert (states("order-1"), available()) == ([("settled", 3)], 7)
+
+
+@pytest.mark.parametrize(("exclusive", "left"), [(False, 4), (True, 7)])
+def test_what_an_unanswered_order_took_is_not_subtracted_twice(supplier, chaos, exclusive, left):
+    """Where others buy, the loss may be theirs (control)."""
+    Supplier.objects.update(exclusive=exclusive)
+    chaos.set(lost_reply={"times": 1})
+    place("order-1", {SKU: 3})
+    confirm(supplier)
+    snapshot(supplier)
+    assert (states("order-1"), available()) == ([("sending", 3)], left)
+    assert reconciliation.resolve_expired_claims(supplier.pk) == 1
+    snapshot(supplier)
+    assert states("order-1") == [("settled" if exclusive else "confirmed", 3)]
+    assert available() == left
 
 
 def test_a_cancelled_order_takes_its_units_of_the_drop_with_it(by_hand, chaos):
