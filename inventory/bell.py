@@ -1,7 +1,8 @@
 """Rings for workers without making anybody wait.
 
 Whoever commits effects rings; a thread of this process publishes to the broker.  What is lost here, with a full queue,
-a dead broker or a killed process, the sweep of overdue effects finds.
+a dead broker or a killed process, the sweep of overdue effects finds.  While no worker takes them up, one message of a
+lane waits in the broker for all processes: see `inventory.rung`.
 """
 
 import os
@@ -9,13 +10,14 @@ import threading
 import time
 from collections.abc import Iterable
 from queue import Full, Queue
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 from django.conf import settings
 from prometheus_client import Counter
 
-from inventory import tasks
+from inventory import rung, tasks
+from inventory.rung import Publishable
 
 log = structlog.get_logger(__name__)
 unheard = Counter("holdfast_bell_unheard", "Messages not published; the sweep makes them good.", ["reason"])
@@ -23,15 +25,6 @@ unheard = Counter("holdfast_bell_unheard", "Messages not published; the sweep ma
 # Between two messages of one lane: one stands for all that was committed meanwhile.  Publishing costs a millisecond of
 # this process, as much as placing an order, and a hot SKU commits hundreds a second.
 PAUSE_SECONDS = 0.1
-
-
-class Publishable(Protocol):
-    """What the bell asks of a task."""
-
-    name: str
-
-    def apply_async(self, args: tuple[Any, ...], /) -> object: ...
-
 
 Message = tuple[Publishable, tuple[Any, ...]]
 
@@ -79,7 +72,7 @@ class Bell:
 
     def _publish(self, task: Publishable, arguments: tuple[Any, ...]) -> None:
         try:
-            task.apply_async(arguments)
+            rung.publish(task, arguments)
         except Exception as error:  # noqa: BLE001 - whatever the broker's client raises, the thread goes on
             unheard.labels("broker").inc()
             log.warning("bell_unheard", task=task.name, error=repr(error))

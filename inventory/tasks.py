@@ -21,15 +21,14 @@ from inventory import (
     wanted,
 )
 from inventory.models import Effect
+from inventory.rung import MESSAGE_SECONDS, WakeUp
 
 log = structlog.get_logger(__name__)
 
-# A message that nobody took up in this time is superfluous: the next slot of the beat sends another.
-MESSAGE_SECONDS = 30
 FULL_SECONDS = 5  # until a snapshot asks again for a worker, if its supplier has as many as it may
 
 
-@shared_task(soft_time_limit=110, time_limit=120, expires=MESSAGE_SECONDS)
+@shared_task(base=WakeUp, soft_time_limit=110, time_limit=120)
 def drain(kind: str, supplier_id: int | None) -> None:
     """Work off one lane of effects."""
     lanes.drain(kind, supplier_id)
@@ -79,7 +78,7 @@ def resolve_expired_claims() -> None:
         read_back.delay(supplier_id)
 
 
-@shared_task(soft_time_limit=110, time_limit=120, expires=MESSAGE_SECONDS)
+@shared_task(base=WakeUp, soft_time_limit=110, time_limit=120)
 def read_back(supplier_id: int) -> None:
     with bulkhead.admitted(supplier_id, for_orders=True) as admitted:
         if admitted:
@@ -153,7 +152,7 @@ def note_refusals(refused: list[tuple[str, int]]) -> None:
     wanted.note(refused)
 
 
-@shared_task(soft_time_limit=20, time_limit=30, expires=MESSAGE_SECONDS)
+@shared_task(base=WakeUp, soft_time_limit=20, time_limit=30)
 def raise_alerts() -> None:
     if alerts.raise_due():
         drain.delay(str(Effect.Kind.ALERT), None)
