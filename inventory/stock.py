@@ -17,11 +17,13 @@ from inventory.models import Allocation, Effect, StockMovement
 from inventory.positions import Position
 from inventory.sourcing import Take
 
-_DUE_HOLDS = """
+# What is open and expires is a hold.  To ask for its state would let the planner read all that is open on the level
+# instead, as long as it thinks that this is little: 10,000 orders are a millisecond under the lock.
+_DUE_HOLDS = f"""
 SELECT allocation.level_id FROM inventory_allocation allocation
 JOIN inventory_offer offer ON offer.level_id = allocation.level_id
 JOIN inventory_sku sku ON sku.id = offer.sku_id
-WHERE sku.code = ANY(%s) AND allocation.state = 'held' AND allocation.expires_at <= now()
+WHERE sku.code = ANY({sql.CODES}) AND allocation.closed_at IS NULL AND allocation.expires_at <= now()
 """
 
 

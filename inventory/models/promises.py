@@ -105,6 +105,11 @@ class Allocation(models.Model):
             ),
             models.Index(fields=["lease_until"], condition=Q(state="sending"), name="allocation_claimed"),
             models.Index(fields=["expires_at"], condition=Q(state="held"), name="allocation_held"),
+            models.Index(
+                fields=["level", "expires_at"],
+                condition=Q(expires_at__isnull=False, closed_at__isnull=True),
+                name="allocation_due",
+            ),
             models.Index(fields=["reference"], condition=Q(at_risk__gt=0), name="allocation_waiting"),
             models.Index(
                 fields=["recheck_at"],
