@@ -34,14 +34,14 @@ def drain(kind: str, supplier_id: int | None) -> None:
     lanes.drain(kind, supplier_id)
 
 
-@shared_task(soft_time_limit=10, time_limit=20)
+@shared_task(soft_time_limit=10, time_limit=20, expires=MESSAGE_SECONDS)
 def sweep_effects() -> None:
     """Ring for every lane with overdue work, whose message may have been lost."""
     for lane in effects.due_lanes():
         drain.delay(*lane)
 
 
-@shared_task(soft_time_limit=50, time_limit=60)
+@shared_task(soft_time_limit=50, time_limit=60, expires=MESSAGE_SECONDS)
 def start_due_snapshots() -> None:
     for supplier_id in snapshots.start_due():
         full_snapshot.delay(supplier_id)
@@ -60,7 +60,7 @@ def full_snapshot(supplier_id: int, actor: str = "") -> None:
         log.info("snapshot_not_run", supplier_id=supplier_id, reason=str(error))
 
 
-@shared_task(soft_time_limit=10, time_limit=20)
+@shared_task(soft_time_limit=10, time_limit=20, expires=MESSAGE_SECONDS)
 def start_due_changes() -> None:
     for supplier_id in snapshots.changes_due():
         read_changes.delay(supplier_id)
@@ -71,7 +71,7 @@ def read_changes(supplier_id: int) -> None:
     snapshots.run_changes(supplier_id)
 
 
-@shared_task(soft_time_limit=10, time_limit=20)
+@shared_task(soft_time_limit=10, time_limit=20, expires=MESSAGE_SECONDS)
 def resolve_expired_claims() -> None:
     """One task for each supplier, so that a slow one holds up nobody else."""
     for supplier_id in reconciliation.suppliers_with_expired_claims():
@@ -85,7 +85,7 @@ def read_back(supplier_id: int) -> None:
             reconciliation.resolve_expired_claims(supplier_id)
 
 
-@shared_task(soft_time_limit=10, time_limit=20)
+@shared_task(soft_time_limit=10, time_limit=20, expires=MESSAGE_SECONDS)
 def recheck_orders() -> None:
     for supplier_id in rechecks.suppliers_with_due():
         recheck.delay(supplier_id)
@@ -96,17 +96,17 @@ def recheck(supplier_id: int) -> None:
     reconciliation.recheck(supplier_id)
 
 
-@shared_task(soft_time_limit=50, time_limit=60)
+@shared_task(soft_time_limit=50, time_limit=60, expires=MESSAGE_SECONDS)
 def review_unsettled() -> None:
     deadlines.review()
 
 
-@shared_task(soft_time_limit=50, time_limit=60)
+@shared_task(soft_time_limit=50, time_limit=60, expires=MESSAGE_SECONDS)
 def review_outdated() -> None:
     outdated.review()
 
 
-@shared_task(soft_time_limit=50, time_limit=60)
+@shared_task(soft_time_limit=50, time_limit=60, expires=MESSAGE_SECONDS)
 def expire_holds() -> None:
     holds.expire_due()
 
@@ -116,7 +116,7 @@ def retry_waiting_orders() -> None:
     resourcing.retry_waiting()
 
 
-@shared_task(soft_time_limit=10, time_limit=20)
+@shared_task(soft_time_limit=10, time_limit=20, expires=MESSAGE_SECONDS)
 def learn_buffers() -> None:
     learning.ask_where_due()
 
@@ -131,7 +131,7 @@ def purge_snapshots() -> None:
     snapshots.purge()
 
 
-@shared_task(soft_time_limit=10, time_limit=20)
+@shared_task(soft_time_limit=10, time_limit=20, expires=MESSAGE_SECONDS)
 def note_events() -> None:
     events.note_passed()
 

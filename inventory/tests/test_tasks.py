@@ -15,6 +15,7 @@ from django.db.models import F
 from inventory import availability, bell, effects, lanes, tasks
 from inventory.bell import PAUSE_SECONDS, Bell, unheard
 from inventory.models import Allocation, Effect, StockLevel, StockMovement
+from inventory.rung import MESSAGE_SECONDS
 from inventory.tests import broker
 from inventory.tests.ledgers import differences
 from inventory.tests.promises import cancel, place
@@ -225,3 +226,9 @@ def test_what_is_posted_all_the_time_is_published_a_few_times_a_second(messages)
     published = messages()
     assert posted > 100
     assert 3 <= len(published) <= 6
+
+
+@pytest.mark.parametrize("slot", [slot for slot in current_app.conf.beat_schedule.values() if slot["schedule"] <= 60])
+def test_a_slot_leaves_nothing_for_workers_that_come_back_after_a_while(slot):
+    """Its next message does the same, and an hour of them would keep a worker from what is due."""
+    assert current_app.tasks[slot["task"]].expires == MESSAGE_SECONDS
