@@ -1,15 +1,15 @@
 """Lock combining (group commit): requests for one SKU that arrive while it is being sold are placed together.
 
 So are baskets of the same SKUs.  The first to come leads: it takes the locks, drains what has gathered meanwhile into
-one transaction, gives the locks back and passes the lead to the next who waits: nobody's own answer waits for a second
-batch.  So throughput on a hot SKU rises with contention, and the outcome equals placing the requests one by one in the
-order of the queue.
+one transaction, gives the locks back and has all of them told; then the next who waits leads.  So throughput on a hot
+SKU rises with contention, and the outcome equals placing the requests one by one in the order of the queue.
 
 Note [One is told after the other]
 A batch that is settled could wake all who wait for it at once.  They would all want the interpreter, and the next
 leader would stand in line behind them each time it comes back from Redis or PostgreSQL, with the lock in its hand.  So
-each wakes only the next, which wants the interpreter no sooner than that.  For the same reason the lock is given back
-after each batch: another process places the next one while the crowd of this one is told.
+each wakes only the next, and the last of them the next leader: meanwhile more come, and the larger batch costs each of
+them less.  For the same reason the lock is given back after each batch: another process places the next one while the
+crowd of this one is told.
 """
 
 import time
@@ -65,11 +65,15 @@ class _State(Enum):
 
 @dataclass(slots=True, eq=False)
 class _Ticket:
-    """One request in the queue.  bell: released once its state is LEADING, or DONE and it is its turn to be told."""
+    """One request in the queue.
+
+    bell: released once its state is LEADING, or DONE and it is its turn to be told.  after: who is told next.
+    """
 
     intent: Intent
     state: _State = _State.WAITING
     bell: Mutex = field(default_factory=Mutex)
+    after: "_Ticket | None" = None
     outcome: Outcome | None = None
     error: BaseException | None = None
 
@@ -94,7 +98,6 @@ class Combiner:
         self._mutex = Mutex()
         # What nobody has drained yet, by the SKUs that it names, ascending; the queue exists as long as somebody leads.
         self._queues: dict[_Skus, deque[_Ticket]] = {}
-        self._untold: deque[_Ticket] = deque()
         # SKUs that refused somebody last: there a leader answers the true refusals without the lock first.
         self._short: set[_Skus] = set()
 
@@ -141,7 +144,7 @@ class Combiner:
         if ticket.state is _State.LEADING:
             self._lead(skus, ticket)
         else:
-            self._tell_next()
+            self._go_on(skus, ticket)
 
     def _take_back(self, skus: _Skus, ticket: _Ticket) -> bool:
         """Leave the queue; False if it is drained already."""
@@ -166,7 +169,7 @@ class Combiner:
         return undecided
 
     def _lead(self, skus: _Skus, own: _Ticket) -> None:
-        """Place one batch, the leader's own ticket first, pass the lead on, and have all others told."""
+        """Place one batch, the leader's own ticket first, and have all others told."""
         drained: list[_Ticket] = []
         try:
             self._answer_refusals(skus, drained)
@@ -182,8 +185,8 @@ class Combiner:
             if not isinstance(error, Exception):
                 raise
         finally:
-            self._hand_over(skus)
-            self._tell(ticket for ticket in drained if ticket is not own)
+            self._line_up(own, drained)
+            self._go_on(skus, own)
 
     def _answer_refusals(self, skus: _Skus, drained: list[_Ticket]) -> None:
         """One read answers the repeats and the true refusals of all who came before it."""
@@ -232,8 +235,20 @@ class Combiner:
         WAITING.dec(len(batch))
         return batch
 
-    def _hand_over(self, skus: _Skus) -> None:
-        """Make the next who waits the leader, or forget the queue."""
+    def _line_up(self, own: _Ticket, settled: Iterable[_Ticket]) -> None:
+        """Line up those who still listen.  See Note [One is told after the other]"""
+        last = own
+        with self._mutex:
+            for ticket in settled:
+                if ticket is not own and ticket.state is not _State.GONE:
+                    ticket.state = _State.DONE
+                    last.after = last = ticket
+
+    def _go_on(self, skus: _Skus, told: _Ticket) -> None:
+        """Tell the next of the batch; if there is none, make the next who waits the leader, or forget the queue."""
+        if told.after is not None:
+            told.after.bell.release()
+            return
         with self._mutex:
             queue = self._queues[skus]
             if queue:
@@ -241,20 +256,6 @@ class Combiner:
                 queue[0].bell.release()
             else:
                 del self._queues[skus]
-
-    def _tell(self, settled: Iterable[_Ticket]) -> None:
-        """Note [One is told after the other]"""
-        with self._mutex:
-            for ticket in settled:
-                if ticket.state is not _State.GONE:
-                    ticket.state = _State.DONE
-                    self._untold.append(ticket)
-        self._tell_next()
-
-    def _tell_next(self) -> None:
-        with self._mutex:
-            if self._untold:
-                self._untold.popleft().bell.release()
 
 
 def _place(batch: Sequence[_Ticket]) -> bool:

@@ -203,7 +203,7 @@ def test_who_gave_up_on_a_batch_is_passed_by_when_it_is_told(make_level, crowd, 
         gave_up.set()
         assert [each.result() for each in others] == ["Placed"] * 3
     level.refresh_from_db()
-    assert (level.allocated, list(crowd.combiner._untold)) == (4, [])
+    assert (level.allocated, crowd.combiner._queues) == (4, {})
 
 
 def test_a_leader_that_is_torn_away_leaves_nobody_waiting(make_level, crowd, monkeypatch):
