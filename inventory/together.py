@@ -1,6 +1,8 @@
 """Reads that arrive while one is under way share the next one.
 
 A value is never older than the question: the shared read starts after everyone whose answer it carries has asked.
+They are told one after the other, and the last of them wakes the next reader: all at once they would stand in each
+other's way at the interpreter, and while they are told more come, who make the next read worth more.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -13,12 +15,13 @@ Value = TypeVar("Value")
 
 @dataclass(slots=True, eq=False)
 class _Ticket(Generic[Value]):
-    """One who asks.  bell: released when it is answered, or has to read for all who wait."""
+    """One who asks.  bell: released when it is answered, or has to read for all who wait.  after: who is told next."""
 
     key: str
     leads: bool = False
     value: Value | None = None
     bell: Mutex = field(default_factory=Mutex)
+    after: "_Ticket[Value] | None" = None
 
 
 class Together(Generic[Value]):
@@ -41,7 +44,10 @@ class Together(Generic[Value]):
                 self._reading = ticket.leads = True
         if not ticket.leads:
             ticket.bell.acquire()
-        return self._lead(ticket) if ticket.leads else ticket.value
+        if ticket.leads:
+            return self._lead(ticket)
+        self._go_on(ticket)
+        return ticket.value
 
     def _lead(self, own: _Ticket[Value]) -> Value | None:
         with self._mutex:
@@ -51,13 +57,18 @@ class Together(Generic[Value]):
             found = self._read({own.key, *(other.key for other in others)})
         finally:
             # Also if the read raised: nobody may be left waiting.
-            self._hand_over()
+            last = own
             for other in others:
                 other.value = found.get(other.key)
-                other.bell.release()
+                last.after = last = other
+            self._go_on(own)
         return found.get(own.key)
 
-    def _hand_over(self) -> None:
+    def _go_on(self, told: _Ticket[Value]) -> None:
+        """Tell the next; if there is none, let the first who waits read."""
+        if told.after is not None:
+            told.after.bell.release()
+            return
         with self._mutex:
             if not self._waiting:
                 self._reading = False
