@@ -39,13 +39,13 @@ def main() -> None:
         "seen": snapshot.seen,
         "changed": snapshot.changed,
         "seconds": time.monotonic() - began,
-        "peak_mb": _peak_mb(),
-        "family_mb": _peak_mb() + resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024,
+        "peak_mb": peak_mb(),
+        "family_mb": peak_mb() + resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024,
     }
     print(json.dumps(result))
 
 
-def _peak_mb() -> float:
+def peak_mb() -> float:
     """Of this program alone: ru_maxrss would hold that of the process which started it."""
     (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
     return int(line.split()[1]) / 1024
