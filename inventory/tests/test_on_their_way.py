@@ -1,15 +1,14 @@
 """What a number lost for orders that are on their way to a supplier of whom only we buy: by example and by machine."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inventory import transitions
 from inventory.inclusion import Promise
-from inventory.tests.test_inclusion import LAG, by_hand, level, read, seconds, taken
-from inventory.transitions import Standing
+from inventory.tests.worlds import Order, World, by_hand, level, read, seconds, taken
 
 
 def sent(pk: int, quantity: int, created: float) -> Promise:
@@ -48,52 +47,18 @@ def test_a_row_that_vanishes_is_no_order_of_ours():
     assert gone.numbers.sellable == 0
 
 
-@dataclass
-class Order:
-    promise: Promise
-    bought: bool = False
-    settled: bool = False
+class Told(World):
+    """Orders go there through its API."""
 
+    def promised(self, pk: int, units: int) -> Promise:
+        return Promise(pk, units, None, seconds(self.now), taken=False)
 
-@dataclass
-class World:
-    """An upstream where only we buy, through its API, whose data is up to one lag old, and our books."""
-
-    standing: Standing = field(default_factory=lambda: level(10))
-    now: float = 0.0
-    truth: list[tuple[float, int]] = field(default_factory=lambda: [(0.0, 10)])
-    data: float = 0.0
-    orders: dict[int, Order] = field(default_factory=dict)
-    made: int = 0
-
-    @property
-    def free(self) -> int:
-        return self.standing.numbers.sellable - self.standing.numbers.allocated
-
-    @property
-    def left(self) -> int:
-        """Units that nobody was promised."""
-        return self.truth[-1][1] - sum(one.promise.quantity for one in self.orders.values() if not one.bought)
-
-    def step(self, wait: int, act: str, number: int) -> None:
-        self.now += wait
-        getattr(self, act)(number)
-        assert self.free <= self.left, "oversold"
+    def told(self) -> list[Promise]:
+        return [one for one in super().told() if one.sending or one.taken]
 
     def _one(self, number: int, accept: Callable[[Order], bool]) -> Order | None:
-        found = [one for one in self.orders.values() if accept(one)]
+        found = self.open(accept)
         return found[number % len(found)] if found else None
-
-    def _allocate(self, units: int) -> None:
-        numbers = self.standing.numbers
-        self.standing = replace(self.standing, numbers=replace(numbers, allocated=numbers.allocated + units))
-
-    def order(self, number: int) -> None:
-        units = 1 + number % 3
-        if units <= self.free:
-            self._allocate(units)
-            self.made += 1
-            self.orders[self.made] = Order(Promise(self.made, units, None, seconds(self.now), taken=False))
 
     def send(self, number: int) -> None:
         if one := self._one(number, lambda one: not (one.promise.sending or one.bought)):
@@ -111,26 +76,8 @@ class World:
     def refuse(self, number: int) -> None:
         """Not for lack of stock."""
         if one := self._one(number, lambda one: one.promise.sending and not one.bought):
-            self._allocate(-one.promise.quantity)
-            del self.orders[one.promise.id]
-
-    def stock(self, number: int) -> None:
-        self.truth.append((self.now, self.truth[-1][1] + number))
-
-    def read(self, number: int) -> None:
-        self.data = max(self.data, self.now - number / 9 * LAG.total_seconds())
-        reported = [units for at, units in self.truth if at <= self.data][-1]
-        told = [one.promise for one in self.orders.values() if one.promise.sending or one.promise.taken]
-        settled = {pk for pk, one in self.orders.items() if one.settled}
-        result = transitions.by_reading(
-            self.standing, reported, seconds(self.now), [one for one in told if one.id not in settled]
-        )
-        assert result is not None
-        self.standing = replace(self.standing, numbers=result.numbers, known_at=seconds(self.now))
-        for pk, units in result.observed.items():
-            self.orders[pk].promise = replace(self.orders[pk].promise, observed=units)
-        for pk in result.settled:
-            self.orders[pk].settled = True
+            self.allocate(-one.promise.quantity)
+            self.forget(one)
 
 
 ACTS = ["order", "send", "take", "confirm", "refuse", "stock", "read"]
@@ -143,7 +90,7 @@ def steps(acts: list[str], numbers: st.SearchStrategy[int]) -> st.SearchStrategy
 @settings(max_examples=400, deadline=None)
 @given(steps(ACTS, st.integers(0, 9)))
 def test_whatever_happens_on_the_way_nothing_is_oversold(course: list[tuple[int, str, int]]):
-    world = World()
+    world = Told()
     for step in course:
         world.step(*step)
 
@@ -151,7 +98,7 @@ def test_whatever_happens_on_the_way_nothing_is_oversold(course: list[tuple[int,
 @settings(max_examples=400, deadline=None)
 @given(steps([act for act in ACTS if act != "stock"], st.integers(0, 9)))
 def test_where_data_is_fresh_nothing_is_refused_that_is_there(course: list[tuple[int, str, int]]):
-    world = World()
+    world = Told()
     for wait, act, number in course:
         world.step(wait, act, 0 if act == "read" else number)
         assert world.free == world.left
