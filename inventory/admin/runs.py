@@ -137,7 +137,7 @@ class DueFilter(admin.SimpleListFilter):
         conditions = {
             "due": Q(done_at=None, due_at__lte=Now()),
             "waiting": Q(done_at=None, due_at__gt=Now()),
-            "failed": Q(done_at=None) & ~Q(error=""),
+            "failed": Q(done_at=None, attempts__gt=0) & ~Q(error=""),
             "done": Q(done_at__isnull=False),
         }
         return queryset.filter(conditions.get(self.value() or "", Q()))
@@ -187,7 +187,7 @@ class EffectAdmin(ReadOnlyAdmin):
             return "done"
         if effect.leased_until and effect.leased_until > now:
             return "at work"
-        if effect.error:
+        if effect.error and effect.attempts:  # untried, it only says what it waits for
             return "failed"
         return "due" if effect.due_at <= now else "waiting"
 

@@ -179,6 +179,7 @@ def _leave_to_full(batch: _Batch, supplier: Supplier) -> None:
         batch.effects_of(list(batch.levels)),
         delay=supplier.snapshot_interval_seconds,
         error="waits for the next full snapshot: this supplier has no direct reads",
+        tried=False,
     )
     batch.snapshot.delete()
 

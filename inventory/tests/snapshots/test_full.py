@@ -263,7 +263,9 @@ def test_a_supplier_without_direct_reads_closes_its_syncs_with_a_snapshot_sent_a
     old, new = (Effect.objects.create(kind="sync", supplier=supplier, target=str(level.pk)) for _ in range(2))
     Effect.objects.filter(pk=old.pk).update(created_at=runs.clock() - timedelta(seconds=30))
     assert snapshots.sync_due(supplier.pk) == 0
-    assert "no direct reads" in Effect.objects.get(pk=old.pk).error
+    waiting = Effect.objects.get(pk=old.pk)
+    assert "no direct reads" in waiting.error
+    assert waiting.attempts == 0
     run(supplier)
     assert Effect.objects.get(pk=old.pk).done_at is not None
     assert Effect.objects.get(pk=new.pk).done_at is None
