@@ -10,6 +10,7 @@ import pytest
 import redis
 from celery import current_app, shared_task
 from celery.contrib.testing.worker import start_worker
+from celery.signals import setup_logging
 from django.conf import settings as django_settings
 from django.db import connection, transaction
 
@@ -44,8 +45,15 @@ def broker() -> Iterator["redis.Redis"]:
 
 @contextmanager
 def worker() -> Iterator[None]:
-    with start_worker(current_app, pool="solo", perform_ping_check=False, loglevel="ERROR"):
-        yield
+    def leave(**_: object) -> None:
+        """Somebody else sets up logging: else Celery would, for all tests after this one."""
+
+    setup_logging.connect(leave)
+    try:
+        with start_worker(current_app, pool="solo", perform_ping_check=False):
+            yield
+    finally:
+        setup_logging.disconnect(leave)
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 10) -> None:
