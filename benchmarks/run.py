@@ -1,7 +1,6 @@
 """One run of the benchmarks: what steps share, and what they must answer for."""
 
 import statistics
-import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -101,13 +100,3 @@ class Run:
                 f"round {number + 1}: " + ", ".join(f"{name} {values[-1]:,.0f}" for name, values in figures.items())
             )
         return {name: statistics.median(values) for name, values in figures.items()}
-
-
-def wait_for(ready: Callable[[], bool], seconds: float, what: str) -> None:
-    """Poll until `ready`; raises TimeoutError."""
-    deadline = time.monotonic() + seconds
-    while not ready():
-        if time.monotonic() > deadline:
-            msg = f"{what}: not after {seconds:.0f} s"
-            raise TimeoutError(msg)
-        time.sleep(0.02)

@@ -96,7 +96,8 @@ class Combiner:
 
     def __init__(self) -> None:
         self._mutex = Mutex()
-        # What nobody has drained yet, by the SKUs that it names, ascending; the queue exists as long as somebody leads.
+        # What nobody has drained yet, by the SKUs that it names, ascending; a queue exists until all of its last
+        # batch are told.
         self._queues: dict[_Skus, deque[_Ticket]] = {}
         # SKUs that refused somebody last: there a leader answers the true refusals without the lock first.
         self._short: set[_Skus] = set()
@@ -104,8 +105,8 @@ class Combiner:
     def submit(self, intent: Intent) -> Outcome:
         """Place one order or hold together with whoever wants the same SKU now.
 
-        Raises: what `placement.place` raises; QueueFullError, NotDrainedError: nothing was placed;
-        OutcomeUnknownError.
+        Raises: what `placement.under_lock` and `placement.place_locked` raise; QueueFullError, NotDrainedError: nothing
+        was placed; OutcomeUnknownError.
         """
         skus = tuple(intent.codes)
         ticket = _Ticket(intent)

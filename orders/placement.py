@@ -106,7 +106,7 @@ def place_locked(intents: Sequence[Intent]) -> list[Outcome]:
     """Place orders and holds in one transaction; one outcome for each, in order.
 
     Meant to be called under the SKUs' locks, and right without them.
-    Raises: KeyContendedError, OperationalError as `place`.
+    Raises: KeyContendedError, OperationalError: nothing is known to be placed, the same key tells later.
     """
     codes = sorted({code for intent in intents for code in intent.codes})
     token = availability.tombstone(codes)

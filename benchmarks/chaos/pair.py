@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db import connection
 
+from benchmarks.polling import came_true
 from inventory import snapshots
 from inventory.models import Sku, Snapshot
 from storefronts.models import Storefront
@@ -87,7 +88,7 @@ def _play(temper: str, sides: list[Side], crew: Crew, seconds: float, pushed_to:
         crew.serve(name, side.supplier.pk, WORKERS if side is chaotic else 1)
     if chaotic.upstream.is_by_hand:
         crew.employ(Clerk(chaotic).work)
-    time.sleep(seconds)
+    time.sleep(seconds)  # how long the faults last
     told = chaotic.upstream.ask("chaos")
     acted = {**told["acted"], **{f"webhook {what}": times for what, times in told["webhooks"].items()}}
     chaotic.upstream.ask("chaos", {"profile": "calm"})
@@ -105,12 +106,13 @@ def _play(temper: str, sides: list[Side], crew: Crew, seconds: float, pushed_to:
 def _heal(sides: list[Side]) -> float:
     """Wait until both sides agree: seconds that took."""
     began = time.monotonic()
-    while (passed := time.monotonic() - began) < HEALING_SECONDS:
+
+    def agree() -> bool:
         # What stands a moment before a late answer is no agreement yet.
-        if passed > SETTLEMENT_LAG and not any(map(differences, sides)):
-            break
-        time.sleep(0.25)
-    return passed
+        return time.monotonic() - began > SETTLEMENT_LAG and not any(map(differences, sides))
+
+    came_true(agree, HEALING_SECONDS, pause=0.25)
+    return time.monotonic() - began
 
 
 def _slowest(log: Log) -> dict[str, float]:

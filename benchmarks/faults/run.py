@@ -18,6 +18,7 @@ from benchmarks.faults.strikes import Scene, restock
 from benchmarks.faults.verdict import Line, examine, note
 from benchmarks.faults.wiring import Wiring
 from benchmarks.faults.world import World
+from benchmarks.polling import came_true
 from inventory.models import Allocation, Effect
 from inventory_project.demo.books import UNTOLD
 from inventory_project.demo.children import coloured, say
@@ -92,12 +93,13 @@ def strike(fault: Fault, scene: Scene) -> Struck:
 def wait_for_progress(scene: Scene) -> float:
     """Seconds from now until every web process has placed an order that was asked for after now."""
     healed, last = time.time(), scene.crowd.record.last_placed
-    while (seconds := time.time() - healed) < 2 * PROGRESS_SECONDS:
-        if all(last.get(web, 0.0) > healed for web in range(len(scene.world.ports))):
-            break
+
+    def all_sold() -> bool:
         scene.world.supervise()
-        time.sleep(0.02)
-    return seconds
+        return all(last.get(web, 0.0) > healed for web in range(len(scene.world.ports)))
+
+    came_true(all_sold, 2 * PROGRESS_SECONDS, pause=0.02)
+    return time.time() - healed
 
 
 def late(struck: list[Struck]) -> list[str]:
@@ -109,13 +111,17 @@ def late(struck: list[Struck]) -> list[str]:
 def drain(world: World, patience: float) -> list[str]:
     """Wait until every effect is done and every order told upstream; what is left after that."""
     began, left = time.monotonic(), ["?"]
-    while left and time.monotonic() - began < patience:
+
+    def is_done() -> bool:
+        nonlocal left
+        world.supervise()
         try:
             left = undone()
         except DatabaseError:
             connection.close()
-        world.supervise()
-        time.sleep(0.5)
+        return not left
+
+    came_true(is_done, patience, pause=0.5)
     seconds = time.monotonic() - began
     if left:
         world.ask_for_stacks("worker")

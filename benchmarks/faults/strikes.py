@@ -143,7 +143,7 @@ def steal_locks(scene: Scene) -> None:
                     client.delete(key)
                 else:
                     client.set(key, "somebody else", px=300)
-            time.sleep(0.01)
+            time.sleep(0.01)  # so that locks are taken in between
 
 
 # --- F07: PostgreSQL -------------------------------------------------------------------------------------
@@ -228,7 +228,7 @@ def flap(scene: Scene) -> None:
     for _ in range(int(8 * scene.length)):
         proxy = scene.chance.choice(proxies)
         proxy.set(scene.chance.choice(troubles))
-        time.sleep(scene.chance.uniform(0.1, 0.7))
+        time.sleep(scene.chance.uniform(0.1, 0.7))  # how long this way is in trouble alone
         if scene.chance.random() < 0.7:  # noqa: PLR2004
             proxy.heal()
     for proxy in proxies:

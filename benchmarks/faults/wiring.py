@@ -2,14 +2,13 @@
 
 import os
 import signal
-import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import redis
 
 from benchmarks.faults.proxy import Address, Loop, Proxy
+from benchmarks.polling import wait_for
 from inventory_project.localstack import LocalStack
 from inventory_project.localstack.postgresql import DATABASE, PostgreSQL
 from inventory_project.localstack.processes import free_port
@@ -80,15 +79,6 @@ class Wiring:
         server = self.stack.servers[SERVERS[name]]
         assert isinstance(server, PostgreSQL | Valkey)
         return server
-
-
-def wait_for(ready: Callable[[], bool], seconds: float, what: str) -> None:
-    """Poll until it is so.  Raises TimeoutError."""
-    deadline = time.monotonic() + seconds
-    while not ready():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"{what}: not there after {seconds:.0f} s")
-        time.sleep(0.05)
 
 
 def children_of(pid: int) -> list[int]:

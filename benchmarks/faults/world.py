@@ -16,7 +16,8 @@ from django.core.management import call_command
 from django.db import connection
 
 from benchmarks.faults.catalogue import CATALOGUE, SUPPLIER, seed_database
-from benchmarks.faults.wiring import Wiring, wait_for
+from benchmarks.faults.wiring import Wiring
+from benchmarks.polling import wait_for
 from inventory.models import Snapshot
 from inventory_project.demo.seed import Address
 from inventory_project.localstack.processes import free_port, spawn, stop_group

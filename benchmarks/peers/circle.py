@@ -11,9 +11,10 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from benchmarks.peers.oscar.holdfast import Holdfast
-from benchmarks.peers.oscar.launch import Register, audit, read_back, wait_for
+from benchmarks.peers.oscar.launch import Register, audit, read_back
 from benchmarks.peers.oscar.shopping import Books
 from benchmarks.peers.register import SNAPSHOT_SECONDS
+from benchmarks.polling import came_true
 from suppliers.simulator.running import RunningChaosProxy
 
 SECONDS = 120  # for both sides to come to agree; longer than the lease of a claim, until which nobody asks
@@ -170,7 +171,7 @@ def called_off(holdfast: Holdfast, peer: Peer, code: str, number: str) -> list[S
 
 def agree(done: Callable[[], bool]) -> None:
     """Wait until it is so, or has had its time: the step says which."""
-    wait_for(done, SECONDS)
+    came_true(done, SECONDS, pause=0.25)
 
 
 def _state(holdfast: Holdfast, number: str) -> str:

@@ -23,10 +23,11 @@ from benchmarks.peers.medusa.shopping import open_medusa
 from benchmarks.peers.oscar import databases
 from benchmarks.peers.oscar import server as oscar
 from benchmarks.peers.oscar.holdfast import Holdfast
-from benchmarks.peers.oscar.launch import NotReady, audit, running_holdfast, wait_for, wait_until_told
+from benchmarks.peers.oscar.launch import NotReady, audit, running_holdfast, wait_until_told
 from benchmarks.peers.oscar.report import as_json, as_table
 from benchmarks.peers.oscar.results import Ledger, Results, Round, judge
 from benchmarks.peers.oscar.shopping import Books, all_at_once, open_oscar
+from benchmarks.polling import came_true
 from inventory_project.localstack import LocalStack, StackError
 
 ROUNDS = 10
@@ -114,7 +115,7 @@ def settle(holdfast: Holdfast, shop: Peer) -> Ledger:
     wait_until_told(holdfast, TOLD_SECONDS)
     books = shop.books()
     say("waiting until Holdfast has the shop's last numbers")
-    wait_for(lambda: not ledger_of(holdfast, books).disagreements(), AGREED_SECONDS)
+    came_true(lambda: not ledger_of(holdfast, books).disagreements(), AGREED_SECONDS, pause=0.25)
     return replace(ledger_of(holdfast, books), broken=holdfast.sales_beyond_reported(), audit=audit(holdfast))
 
 

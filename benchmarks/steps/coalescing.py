@@ -16,8 +16,9 @@ from django.conf import settings
 from django.db.models import Sum
 
 from benchmarks import catalogue, goods, load, traffic
+from benchmarks.polling import wait_for
 from benchmarks.registry import Figure, at_most, step
-from benchmarks.run import Run, wait_for
+from benchmarks.run import Run
 from benchmarks.steps.snapshots import CREATED, count
 from benchmarks.web import Web
 from inventory import tasks

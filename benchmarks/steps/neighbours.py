@@ -12,8 +12,9 @@ from django.db import connection
 from django.db.models.functions import Now
 
 from benchmarks import catalogue, goods, load, traffic
+from benchmarks.polling import wait_for
 from benchmarks.registry import Figure, at_most, step
-from benchmarks.run import Run, wait_for
+from benchmarks.run import Run
 from benchmarks.steps.coalescing import READING, STOCK, worker
 from benchmarks.web import Web
 from inventory.models import Effect

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 import psycopg
 
 from benchmarks.peers.oscar.holdfast import Holdfast
-from benchmarks.peers.oscar.launch import wait_for
 from benchmarks.peers.seller import FAILED, REFUSED, SOLD, Answer, Buyer
 from benchmarks.peers.verdict import Book
 from benchmarks.peers.wire import Connection
+from benchmarks.polling import came_true
 
 REST_SECONDS = 60
 
@@ -66,7 +66,7 @@ class HoldfastSeller:
     def rest(self) -> None:
         """Wait until the supplier has every order and its numbers show them."""
         with psycopg.connect(self.holdfast.environment["DATABASE_URL"], autocommit=True) as connection:
-            wait_for(lambda: connection.execute(UNSETTLED).fetchone() == (0,), REST_SECONDS)
+            came_true(lambda: connection.execute(UNSETTLED).fetchone() == (0,), REST_SECONDS, pause=0.25)
 
     def books(self, codes: Sequence[str]) -> dict[str, Book]:
         with psycopg.connect(self.holdfast.environment["DATABASE_URL"]) as connection:

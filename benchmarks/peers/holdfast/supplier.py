@@ -13,7 +13,8 @@ from typing import Any
 
 import requests
 
-from benchmarks.peers.oscar.launch import PROJECT, Register, run_module, wait_for
+from benchmarks.peers.oscar.launch import PROJECT, Register, run_module
+from benchmarks.polling import came_true
 from inventory_project.localstack.processes import free_port, spawn, stop_group
 
 SECONDS = 10
@@ -59,7 +60,7 @@ def running_depot(folder: Path, stock: Mapping[str, int]) -> Iterator[Depot]:
     with (folder / "depot.log").open("wb") as log:
         process = spawn([*command, *where], cwd=PROJECT, stdout=log, stderr=log)
         try:
-            wait_for(lambda: _serves(depot), SECONDS)
+            came_true(lambda: _serves(depot), SECONDS, pause=0.25)
             yield depot
         finally:
             stop_group(process, signal.SIGTERM, patience=5)

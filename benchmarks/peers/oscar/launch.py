@@ -6,7 +6,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -15,6 +14,7 @@ from urllib.parse import urlsplit
 from benchmarks.peers.oscar.holdfast import Holdfast
 from benchmarks.peers.oscar.results import PENDING
 from benchmarks.peers.oscar.server import Shop
+from benchmarks.polling import came_true
 from inventory_project.localstack.processes import free_port, spawn, stop_group
 
 PROJECT = Path(__file__).resolve().parents[3]
@@ -52,22 +52,14 @@ def running_holdfast(
                 raise NotReady(f"{gone[0]} ended by itself; see {folder / gone[0]}.log")
             return holdfast.sells(codes)
 
-        if not wait_for(on_offer, READ_SECONDS):
+        if not came_true(on_offer, READ_SECONDS, pause=0.25):
             raise NotReady(f"the stock was not on offer after {READ_SECONDS} s; see {folder}/*.log")
         yield holdfast
 
 
-def wait_for(ready: Callable[[], bool], seconds: float) -> bool:
-    """Poll until `ready`, or until the time is over.  Returns whether it is."""
-    deadline = time.monotonic() + seconds
-    while not (done := ready()) and time.monotonic() < deadline:
-        time.sleep(0.25)
-    return done
-
-
 def wait_until_told(holdfast: Holdfast, seconds: float) -> None:
     """Return when the shop has answered every promise, or when the time is over: the verdict names what is left."""
-    wait_for(lambda: all(promise.state not in PENDING for promise in holdfast.promises()), seconds)
+    came_true(lambda: all(promise.state not in PENDING for promise in holdfast.promises()), seconds, pause=0.25)
 
 
 def audit(holdfast: Holdfast) -> str:
